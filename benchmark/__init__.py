@@ -1,0 +1,1 @@
+"""The harness: datasets, protocols, runs, records, leaderboard and figures."""

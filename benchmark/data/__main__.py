@@ -1,0 +1,62 @@
+"""Command line of the data: `python -m benchmark.data describe` and `python -m benchmark.data fetch`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.data import DataError, load_dataset
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 2 after an error, which is one line on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmark.data", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    describe = commands.add_parser("describe", help="print counts, duplicates and class weights; draw the classes")
+    describe.add_argument("--data", metavar="PATH", help="default: the variable FER2013, else synthetic faces")
+    describe.add_argument(
+        "--figure", type=Path, metavar="PATH", help="PNG to write; default: results/<dataset>/class_distribution.png"
+    )
+    describe.set_defaults(run=_describe)
+    fetch = commands.add_parser("fetch", help="download a public copy of FER2013 (needs kagglehub)")
+    fetch.add_argument("--to", type=Path, metavar="DIR", help="default: kagglehub's cache")
+    fetch.set_defaults(run=_fetch)
+    return parser
+
+
+def _describe(options: argparse.Namespace) -> None:
+    from benchmark.data.describe import describe
+
+    description = describe(load_dataset(options.data))
+    print(description)
+    figure = options.figure or Path("results", description.name, "class_distribution.png")
+    try:
+        description.plot(figure)
+    except OSError as error:
+        raise DataError(f"{figure}: cannot be written ({error.strerror}): give another --figure PATH") from error
+    print(f"\nClass distribution: {figure}")
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from benchmark.data.fetch import fetch
+
+    path = fetch(options.to)
+    print(path)
+    print(f"export FER2013={shlex.quote(str(path))}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

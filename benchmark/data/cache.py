@@ -1,0 +1,77 @@
+"""The cached copy of a dataset, so that a slow source is read once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.data.dataset import USAGES, Dataset, Split
+from features.cache import Arrays, cached_arrays
+
+_BLOCK = 1 << 20
+
+
+def content_digest(*sources: str | Path) -> str:
+    """Return the SHA-256 over texts, files (their bytes) and folders (their files' names and bytes).
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        if isinstance(source, str):
+            digest.update(f"text {source!r};".encode())
+        elif source.is_dir():
+            _update_from_folder(digest, str(source))
+        else:
+            _update_from_file(digest, source)
+    return digest.hexdigest()
+
+
+def _update_from_file(digest: hashlib._Hash, path: Path) -> None:
+    digest.update(f"file {path.stat().st_size};".encode())
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+
+
+def _update_from_folder(digest: hashlib._Hash, folder: str) -> None:
+    # Names as text: paths as Path objects would take longer than reading the 36,000 files.
+    for name in sorted(os.path.join(base, name) for base, _, names in os.walk(folder) for name in names):
+        with open(name, "rb") as file:
+            content = file.read()
+        digest.update(f"file {name[len(folder) :]!r} {len(content)};".encode())
+        digest.update(content)
+
+
+def cached(key: str, make: Callable[[], Dataset]) -> Dataset:
+    """Return the dataset kept under `key`, or make it and keep it.
+
+    Parameters
+    ----------
+    key : str
+        A digest of all that the dataset follows from, its reader's source included.
+    make : callable
+        Returns the dataset; called if there is no copy, or a damaged one.
+
+    Returns
+    -------
+    Dataset
+        Without a writable cache folder it is made anew in each call.
+    """
+    arrays = cached_arrays(f"dataset-{key}", lambda: _as_arrays(make()))
+    splits = {usage: Split(arrays[f"{usage}_X"], arrays[f"{usage}_y"]) for usage in USAGES}
+    return Dataset(str(arrays["name"]), splits, str(arrays["note"]))
+
+
+def _as_arrays(dataset: Dataset) -> Arrays:
+    arrays: Arrays = {"name": np.array(dataset.name), "note": np.array(dataset.note)}
+    for usage, split in dataset.splits.items():
+        arrays |= {f"{usage}_X": split.X, f"{usage}_y": split.y}
+    return arrays

@@ -1,0 +1,110 @@
+"""The leaderboard: a pure function from records to a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from benchmark.store import Record
+
+COLUMNS = (
+    "rank",
+    "recognizer",
+    "family",
+    "valid_accuracy",
+    "valid_macro_f1",
+    "test_accuracy",
+    "test_macro_f1",
+    "test_balanced_accuracy",
+    "test_log_loss",
+    "disgust_recall",
+    "disgust_f1",
+    "fear_recall",
+    "fear_f1",
+    "fit_seconds",
+    "ms_per_face",
+    "artifact_mb",
+    "seeds",
+    "status",
+)
+DECIMALS = {"fit_seconds": 0, "ms_per_face": 2, "artifact_mb": 1, "test_log_loss": 3}
+
+
+def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row a recognizer, ranked by macro-F1 on the validation split.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        Records of one results folder. Scores are means over the seeds that finished.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `COLUMNS`; fractions, seconds, milliseconds and MB. Recognizers with no finished run stand last,
+        without a rank.
+    """
+    by_name = groupby(sorted(records, key=lambda record: record["recognizer"]), lambda record: record["recognizer"])
+    rows = pd.DataFrame([_row(list(runs)) for _, runs in by_name], columns=COLUMNS)
+    rows = rows.sort_values(["valid_macro_f1", "recognizer"], ascending=[False, True], ignore_index=True)
+    rows["rank"] = pd.array([place + 1 if row["seeds"] else pd.NA for place, row in rows.iterrows()], dtype="Int64")
+    return rows
+
+
+def finished(records: Iterable[Record]) -> list[Record]:
+    """Return the records of runs that ended well, the best recognizer on validation first, then by seed."""
+    done = [record for record in records if record["status"] == "ok"]
+    place = {name: place for place, name in enumerate(leaderboard(done)["recognizer"])}
+    return sorted(done, key=lambda record: (place[record["recognizer"]], record["seed"]))
+
+
+def to_markdown(board: pd.DataFrame, columns: Sequence[str] = COLUMNS) -> str:
+    """Return the table in Markdown: scores with three decimals, empty where there is none."""
+    lines = [
+        " | ".join(columns),
+        " | ".join("---" if name in ("recognizer", "family", "status") else "--:" for name in columns),
+    ]
+    lines += [" | ".join(_cell(name, row[name]) for name in columns) for _, row in board.iterrows()]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def _row(runs: list[Record]) -> dict[str, Any]:
+    done = [run for run in runs if run["status"] == "ok"]
+    row: dict[str, Any] = {"recognizer": runs[0]["recognizer"], "family": runs[0]["family"], "seeds": len(done)}
+    problems = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
+    row["status"] = "; ".join(sorted(problems)) or "ok"
+    if not done:
+        return row
+
+    def mean(*path: str) -> float:
+        return fmean(_at(run, path) for run in done)
+
+    for split in ("valid", "test"):
+        for metric in ("accuracy", "macro_f1"):
+            row[f"{split}_{metric}"] = mean(split, metric)
+    for metric in ("balanced_accuracy", "log_loss"):
+        row[f"test_{metric}"] = mean("test", metric)
+    for emotion in ("Disgust", "Fear"):
+        for metric in ("recall", "f1"):
+            row[f"{emotion.lower()}_{metric}"] = mean("test", "per_emotion", emotion, metric)
+    for cost in ("fit_seconds", "ms_per_face", "artifact_mb"):
+        row[cost] = mean("cost", cost)
+    return row
+
+
+def _at(record: Any, path: Sequence[str]) -> float:
+    for key in path:
+        record = record[key]
+    return float(record)
+
+
+def _cell(column: str, value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.{DECIMALS.get(column, 3)}f}"
+    return str(value).replace("|", "\\|")

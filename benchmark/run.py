@@ -1,0 +1,174 @@
+"""The main job: ``python -m benchmark.run --all``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import fnmatch
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from benchmark.data import DataError, load_dataset
+from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
+from benchmark.study import Study
+from models.registry import Entry, recognizers
+
+INTERRUPTED = 130
+SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
+
+
+class UsageError(ValueError):
+    """The command line cannot be carried out; the message says the fix."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        0 good, 1 some recognizer failed, 2 usage or data, 130 interrupted.
+    """
+    args = build_parser().parse_args(argv)
+    known = recognizers()
+    try:
+        if args.list:
+            _print_list(known)
+            return 0
+        entries = select(known, ["*"] if args.all else args.only)
+        setting = Setting(PROTOCOLS[args.protocol], args.class_weight, args.limit, parse_overrides(args.set, known))
+        data = load_dataset(args.data, limit=args.limit)
+    except (UsageError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    root = Path(args.results) / data.name / setting.folder
+    study = Study(entries, args.seeds, data, setting, root)
+    if args.dry_run:
+        for run in study.runs:
+            print(f"{run.entry.name:16} seed {run.seed}  {study.state(run, args.rerun)}")
+        return 0
+    try:
+        return _execute(study, args.rerun)
+    except OSError as error:
+        print(
+            f"error: {error.filename or root}: {error.strerror}: free some space or choose --results DIR",
+            file=sys.stderr,
+        )
+        return 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.run",
+        description="Fit recognizers on the training split, select on validation, report test; write a leaderboard.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--all", action="store_true", help="every recognizer")
+    what.add_argument("--only", nargs="+", metavar="GLOB", help="recognizers by name, e.g. hog_svm 'lbp_*'")
+    what.add_argument("--list", action="store_true", help="list the recognizers and stop")
+    option = parser.add_argument
+    option(
+        "--data",
+        metavar="PATH",
+        help="FER2013 as CSV, archive or image folder (default: $FER2013, else synthetic faces)",
+    )
+    option(
+        "--protocol", choices=PROTOCOLS, default="kaggle", help="which splits select and report (default: %(default)s)"
+    )
+    option("--class-weight", choices=CLASS_WEIGHTS, default="balanced", help="(default: %(default)s)")
+    option("--seeds", nargs="+", type=_count(0), default=[0], metavar="N", help="one run for each (default: 0)")
+    option("--limit", type=_count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
+    option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
+    option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
+    option("--rerun", action="store_true", help="do the runs again although they are fresh")
+    option("--dry-run", action="store_true", help="say what would be done and stop")
+    return parser
+
+
+def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
+    """Return the entries whose names match, with the members of the ensembles among them, in the registry's order."""
+    chosen: set[str] = set()
+    for pattern in patterns:
+        names = fnmatch.filter(known, pattern)
+        if not names:
+            near = difflib.get_close_matches(pattern, known, cutoff=0.4) or list(known)
+            raise UsageError(f"no recognizer {pattern!r}; did you mean {' or '.join(near)}? --list shows all")
+        chosen.update(names)
+    members = {member for name in chosen for member in known[name].members}
+    return [entry for name, entry in known.items() if name in chosen | members]
+
+
+def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+    """Return ``NAME.PARAM=VALUE`` items as parameters by recognizer."""
+    overrides: dict[str, dict[str, Any]] = {}
+    for item in items:
+        target, equals, text = item.partition("=")
+        name, dot, parameter = target.partition(".")
+        if not (equals and dot):
+            raise UsageError(f"--set {item}: write it as NAME.PARAM=VALUE, e.g. hog_svm.C=3")
+        (entry,) = select(known, [name])[-1:]
+        parameters = entry.make().get_params()
+        if entry.name != name or parameter not in parameters:
+            raise UsageError(f"--set {item}: {entry.name} has the parameters {', '.join(parameters) or 'none'}")
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        overrides.setdefault(name, {})[parameter] = value
+    return overrides
+
+
+def _execute(study: Study, rerun: bool) -> int:
+    failed, interrupted = False, False
+    bar = tqdm(total=len(study.runs), unit="run", disable=None)
+    bar.set_description(study.runs[0].entry.name)
+    try:
+        for place, (run, _, record) in enumerate(study.execute(rerun)):
+            if record["status"] == "failed":
+                failed = True
+                tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
+            bar.update()
+            bar.set_description(study.runs[min(place + 1, len(study.runs) - 1)].entry.name)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        bar.close()
+    if study.store.records():
+        from benchmark.derive import derive  # imports matplotlib, which --list and --dry-run do not need
+
+        board = derive(study.store.root)
+        print(board[["rank", "recognizer", *SCORES, "status"]].to_string(index=False, float_format="%.3f", na_rep=""))
+        print(f"\n{study.store.root}: leaderboard, confusion matrices, figures, records and models")
+    if study.data.note:
+        print(f"note: {study.data.note}", file=sys.stderr)
+    if interrupted:
+        print("interrupted: finished runs are kept, the same command goes on from them", file=sys.stderr)
+        return INTERRUPTED
+    return int(failed)
+
+
+def _print_list(known: Mapping[str, Entry]) -> None:
+    for entry in known.values():
+        family = "broken" if entry.error else entry.family
+        reason = entry.skip()
+        print(f"{entry.name:16} {family:10} {entry.summary}{f' (skipped: {reason})' if reason else ''}")
+
+
+def _count(least: int) -> Any:
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return value
+
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

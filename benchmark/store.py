@@ -1,0 +1,89 @@
+"""The store: one JSON record a run, its probabilities beside it. A record's path is its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifacts import sha256, write_json
+
+SCHEMA = 1
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """What a run predicted, with the truth.
+
+    Attributes
+    ----------
+    valid, test : ndarray of shape (n_faces, 7), dtype float32
+    y_valid, y_test : ndarray of shape (n_faces,), dtype int64
+    """
+
+    valid: NDArray[np.float32]
+    test: NDArray[np.float32]
+    y_valid: NDArray[np.int64]
+    y_test: NDArray[np.int64]
+
+
+class Store:
+    """Records under ``<root>/runs/<recognizer>/seed<k>.json``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, recognizer: str, seed: int) -> Path:
+        """Return the path of a record, whether or not it is there."""
+        return self.root / "runs" / recognizer / f"seed{seed}.json"
+
+    def read(self, recognizer: str, seed: int) -> Record | None:
+        """Return the record, or None where there is none that can be read."""
+        try:
+            record = json.loads(self.path(recognizer, seed).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) and record.get("schema") == SCHEMA else None
+
+    def records(self) -> list[Record]:
+        """Return every record of the folder, by recognizer and seed."""
+        paths = self.root.glob("runs/*/seed*.json")
+        found = [self.read(path.parent.name, int(path.stem.removeprefix("seed"))) for path in sorted(paths)]
+        return [record for record in found if record is not None]
+
+    def write(self, record: Mapping[str, Any], probabilities: Probabilities | None = None) -> Record:
+        """Store a run. The record comes last, so that what has a record is complete."""
+        path = self.path(record["recognizer"], record["seed"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        full = {"schema": SCHEMA, **record, "finished": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        if probabilities is not None:
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, **vars(probabilities))
+            partial = path.with_suffix(f".{os.getpid()}.tmp")
+            partial.write_bytes(buffer.getvalue())
+            os.replace(partial, path.with_suffix(".npz"))
+            full["probabilities_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+        write_json(path, full)
+        return full
+
+    def probabilities(self, record: Mapping[str, Any]) -> Probabilities:
+        """Return the stored probabilities of a finished run."""
+        with np.load(self.path(record["recognizer"], record["seed"]).with_suffix(".npz")) as arrays:
+            return Probabilities(**arrays)
+
+    def is_fresh(self, record: Mapping[str, Any] | None, digest: str) -> bool:
+        """Return whether the run with this digest is finished and its probabilities are unharmed."""
+        if record is None or record["status"] != "ok" or record["digest"] != digest:
+            return False
+        path = self.path(record["recognizer"], record["seed"]).with_suffix(".npz")
+        return path.is_file() and sha256(path) == record["probabilities_sha256"]

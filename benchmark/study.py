@@ -1,0 +1,179 @@
+"""A study: the runs of some recognizers under one setting, each done once and stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.data import Dataset
+from benchmark.experiment import MB, Outcome, run_ensemble, run_recognizer
+from benchmark.metrics import evaluate
+from benchmark.protocol import Setting
+from benchmark.store import Record, Store
+from features.source import code_digest
+from models.artifacts import save, versions
+from models.registry import Entry
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recognizer under one seed."""
+
+    entry: Entry
+    seed: int
+
+    @property
+    def stem(self) -> str:
+        """File name of the artifact: the first seed's is the recognizer's own name."""
+        return self.entry.name if self.seed == 0 else f"{self.entry.name}-seed{self.seed}"
+
+
+class Study:
+    """Runs, the data and the setting they share, and the store that keeps them.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        Members before their ensembles, as the registry gives them.
+    seeds : sequence of int
+    data : Dataset
+    setting : Setting
+    root : Path
+        Results folder of this data and setting.
+    """
+
+    def __init__(
+        self, entries: Sequence[Entry], seeds: Sequence[int], data: Dataset, setting: Setting, root: Path
+    ) -> None:
+        self.entries = {entry.name: entry for entry in entries}
+        self.runs = [Run(entry, seed) for seed in seeds for entry in entries]
+        self.data = data
+        self.setting = setting
+        self.store = Store(root)
+        self._made_now: set[tuple[str, int]] = set()
+
+    def state(self, run: Run, rerun: bool = False) -> str:
+        """Return ``fresh``, or why the run has to be done: missing, failed, skipped, stale, rerun or broken."""
+        record = self.store.read(run.entry.name, run.seed)
+        if run.entry.error:
+            return "broken"
+        if rerun and (run.entry.name, run.seed) not in self._made_now:
+            return "rerun"
+        if record is None:
+            return "missing"
+        if record["status"] != "ok":
+            return str(record["status"])
+        return "fresh" if self.store.is_fresh(record, self.digest(run)) else "stale"
+
+    def execute(self, rerun: bool = False) -> Iterator[tuple[Run, str, Record]]:
+        """Do every run that is not fresh, one by one; yield each with its former state and its record.
+
+        A run that fails leaves a record with its error, and the others go on.
+        """
+        for run in self.runs:
+            state = self.state(run, rerun)
+            if state == "fresh":
+                record = self.store.read(run.entry.name, run.seed)
+                assert record is not None
+            else:
+                record = self._do(run)
+            yield run, state, record
+
+    def digest(self, run: Run) -> str:
+        """Return what decides whether a record is fresh: parameters, code, data, protocol, class weights, seed.
+
+        An ensemble depends on its members' probabilities as well.
+        """
+        facts = {
+            "params": self._make(run).get_params(),
+            "code": code_digest(run.entry.module),
+            "data": self.data.fingerprint,
+            "protocol": asdict(self.setting.protocol),
+            "class_weight": self.setting.class_weight,
+            "seed": run.seed,
+            "members": [
+                (self.store.read(name, run.seed) or {}).get("probabilities_sha256") for name in run.entry.members
+            ],
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _make(self, run: Run) -> Any:
+        recognizer = run.entry.make() if run.entry.members else run.entry.make(random_state=run.seed)
+        return recognizer.set_params(**self.setting.overrides.get(run.entry.name, {}))
+
+    def _do(self, run: Run) -> Record:
+        facts = self._facts(run)
+        reason = run.entry.skip()
+        if reason:
+            return self.store.write({**facts, "status": "skipped", "error": reason})
+        try:
+            facts["digest"] = self.digest(run)
+            outcome = self._outcome(run)
+            scores = {
+                "valid": evaluate(outcome.probabilities.y_valid, outcome.probabilities.valid),
+                "test": evaluate(outcome.probabilities.y_test, outcome.probabilities.test),
+            }
+            card = save(
+                outcome.recognizer, self.store.root / "models", run.stem, {**_card(facts), "valid": scores["valid"]}
+            )
+        except Exception as error:  # whatever a recognizer raises is its row in the board
+            summary = f"{type(error).__name__}: {error}".splitlines()[0]
+            return self.store.write(
+                {**facts, "status": "failed", "error": summary, "traceback": traceback.format_exc()}
+            )
+        artifact_mb = (self.store.root / "models" / card["artifact"]).stat().st_size / MB
+        outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact_mb
+        self._made_now.add((run.entry.name, run.seed))
+        return self.store.write(
+            {
+                **facts,
+                "status": "ok",
+                "error": "",
+                "params": card["params"],
+                **scores,
+                "cost": outcome.cost,
+                "history": outcome.history,
+                "artifact": card["artifact"],
+                "artifact_sha256": card["sha256"],
+            },
+            outcome.probabilities,
+        )
+
+    def _outcome(self, run: Run) -> Outcome:
+        if not run.entry.members:
+            return run_recognizer(self._make(run), self.data, self.setting)
+        members = {}
+        for name in run.entry.members:
+            record = self.store.read(name, run.seed)
+            if record is None or record["status"] != "ok":
+                raise RuntimeError(f"its member {name} has no finished run: {(record or {}).get('error', 'missing')}")
+            members[name] = record, self.store.probabilities(record)
+        return run_ensemble(self._make(run), members)
+
+    def _facts(self, run: Run) -> Record:
+        protocol = self.setting.protocol
+        return {
+            "recognizer": run.entry.name,
+            "family": run.entry.family,
+            "seed": run.seed,
+            "dataset": self.data.name,
+            "data_fingerprint": self.data.fingerprint,
+            "note": self.data.note,
+            "n_faces": {role: len(self.data[getattr(protocol, role)]) for role in ("fit", "select", "report")},
+            "protocol": asdict(protocol),
+            "class_weight": self.setting.class_weight,
+            "limit": self.setting.limit,
+            "environment": {"platform": platform.platform(), "cores": os.cpu_count(), "versions": versions()},
+        }
+
+
+def _card(facts: Record) -> Record:
+    keys = ("recognizer", "family", "seed", "dataset", "data_fingerprint", "protocol", "class_weight", "limit")
+    return {key: facts[key] for key in keys}

@@ -1,0 +1,11 @@
+"""Recognizers of facial expressions: the registry that finds them, saved models, prediction.
+
+>>> import models
+>>> recognizer = models.load("results/fer2013/kaggle/models/cnn.h5")  # doctest: +SKIP
+>>> recognizer.predict_proba(rows)  # uint8, shape (n_faces, 2304)  # doctest: +SKIP
+"""
+
+from models.artifacts import ArtifactError, load
+from models.labels import EMOTIONS
+
+__all__ = ["EMOTIONS", "ArtifactError", "load"]

@@ -1,0 +1,213 @@
+"""Saved recognizers: an artifact (joblib or HDF5) and beside it a card (JSON) that says what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import warnings
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import models.registry
+from models.labels import EMOTIONS
+
+DEFAULT_RESULTS = "results/fer2013/kaggle"
+CARD_FORMAT = 1
+PREPROCESSING = (
+    "48x48 grey face, uint8 0-255, flattened row by row to 2304 values; everything else is inside the artifact"
+)
+LIBRARIES = (
+    *("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "scikit-image"),
+    *("keras", "tensorflow", "xgboost", "joblib", "pillow"),
+)
+
+
+class ArtifactError(ValueError):
+    """A saved recognizer cannot be used; the message names the file and the fix."""
+
+
+def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the artifact ``<stem><suffix>`` and its card ``<stem>.json`` into `directory`.
+
+    Parameters
+    ----------
+    recognizer : BaseRecognizer or Ensemble
+        Fitted.
+    directory : Path
+        Made where it is missing.
+    stem : str
+        File name without suffix.
+    facts : mapping
+        Further entries of the card; ``recognizer``, its name in the registry, is needed.
+
+    Returns
+    -------
+    dict
+        The card.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    artifact = directory / f"{stem}{recognizer.suffix}"
+    partial = artifact.with_name(f"{stem}.partial{recognizer.suffix}")  # Keras tells the format by the suffix
+    recognizer.write(partial)
+    card = {
+        "format": CARD_FORMAT,
+        **facts,
+        "artifact": artifact.name,
+        "sha256": sha256(partial),
+        "params": recognizer.get_params(),
+        "classes": recognizer.classes_.tolist(),
+        "emotions": list(EMOTIONS),
+        "members": {
+            name: f"{name}{stem.removeprefix(facts['recognizer'])}" for name in getattr(recognizer, "names_", ())
+        },
+        "preprocessing": PREPROCESSING,
+        "versions": versions(),
+    }
+    os.replace(partial, artifact)
+    write_json(artifact.with_suffix(".json"), card)
+    return card
+
+
+def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> Any:
+    """Load a saved recognizer.
+
+    The artifact's SHA-256 is compared with its card before anything is unpickled. That finds damage and mix-ups; it is
+    no signature: load only files from people you trust, since a joblib file can run code.
+
+    Parameters
+    ----------
+    path : str or Path
+        An artifact, or ``"best"``: the recognizer that ranks first on the validation split of `results` and whose
+        files are present. Where a better one is not, a warning names it.
+    results : str or Path
+        Results folder in which ``"best"`` is looked up.
+
+    Returns
+    -------
+    recognizer
+        Fitted, with `predict_proba` on uint8 rows of shape (n_faces, 2304), `predict`, `classes_`, and the card as
+        `card_`.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing or was changed.
+    """
+    if str(path) == "best":
+        return _load_best(Path(results))
+    artifact = Path(path)
+    card = read_card(artifact)
+    if sha256(artifact) != card["sha256"]:
+        raise ArtifactError(
+            f"{artifact}: not the file that its card describes (SHA-256 differs), not loaded: "
+            f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
+        )
+    entry = models.registry.find(card["recognizer"])
+    try:
+        recognizer = type(entry.make()).read(artifact, card)
+    except ModuleNotFoundError as error:
+        raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
+    if entry.members:
+        recognizer.attach({name: load(_sibling(artifact, stem)) for name, stem in card["members"].items()})
+    recognizer.card_ = card
+    return recognizer
+
+
+def read_card(artifact: Path) -> dict[str, Any]:
+    """Return the card beside `artifact`, whose file must exist."""
+    path = artifact.with_suffix(".json")
+    if not artifact.is_file():
+        known = sorted(file.name for file in artifact.parent.glob("*") if file.suffix in (".joblib", ".h5"))
+        raise ArtifactError(
+            f"{artifact}: no such file"
+            + (f"; in that folder are {', '.join(known)}" if known else "")
+            + ": python -m benchmark.run makes the models"
+        )
+    try:
+        card = json.loads(path.read_text("utf-8"))
+        if card["format"] != CARD_FORMAT:
+            raise ArtifactError(f"{path}: card format {card['format']}, this version reads {CARD_FORMAT}: update it")
+        {key: card[key] for key in ("sha256", "recognizer", "params", "classes", "members")}
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no card beside the artifact, not loaded: copy the two files together") from None
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise ArtifactError(f"{path}: not a card ({error!r}): copy it again from where the artifact came") from error
+    return card
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that models depend on."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as JSON: complete, or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    partial.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    os.replace(partial, path)
+
+
+def _load_best(results: Path) -> Any:
+    path = results / "best.json"
+    try:
+        ranking = json.loads(path.read_text("utf-8"))["ranking"]
+    except (OSError, KeyError, ValueError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}): python -m benchmark.run --all makes it") from error
+    for place, each in enumerate(ranking):
+        artifact = results / "models" / each["artifact"]
+        if not _missing(artifact):
+            if place:
+                better = ", ".join(
+                    f"{other['recognizer']} (no {_missing(results / 'models' / other['artifact'])})"
+                    for other in ranking[:place]
+                )
+                warnings.warn(
+                    f"using {each['recognizer']}: better on validation, but not here: {better}; "
+                    "python -m benchmark.run --all --rerun makes them",
+                    stacklevel=3,
+                )
+            return load(artifact)
+    raise ArtifactError(f"{results / 'models'}: none of the ranked models is here: python -m benchmark.run makes them")
+
+
+def _missing(artifact: Path) -> str:
+    """Return the name of the first file that loading `artifact` would miss, or an empty string."""
+    if not artifact.is_file():
+        return artifact.name
+    for stem in read_card(artifact)["members"].values():
+        try:
+            _sibling(artifact, stem)
+        except ArtifactError:
+            return stem
+    return ""
+
+
+def _sibling(artifact: Path, stem: str) -> Path:
+    for suffix in (".joblib", ".h5"):
+        path = artifact.with_name(stem + suffix)
+        if path.is_file():
+            return path
+    raise ArtifactError(
+        f"{artifact}: its member {stem} is not beside it: make it with python -m benchmark.run --only {stem} --rerun"
+    )

@@ -1,0 +1,129 @@
+"""What all recognizers share: checks of rows and labels, and the classifier interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from features.rows import N_PIXELS, check_rows
+
+VALIDATION_SHARE = 0.1
+
+
+class BaseRecognizer(ClassifierMixin, BaseEstimator):
+    """Base of the recognizers: a scikit-learn classifier on flat rows of 48x48 grey faces.
+
+    A subclass implements ``_fit`` and ``_predict_proba`` on checked arrays, with labels as codes 0..n_classes-1.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; the order of the columns of `predict_proba`.
+    """
+
+    suffix = ".joblib"
+    random_state: int
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> BaseRecognizer:
+        """Fit on the training split.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_faces, 2304), dtype uint8
+            Grey levels 0-255.
+        y : array-like of shape (n_faces,)
+            Labels.
+        sample_weight : array-like of shape (n_faces,), optional
+            Weight of each face, 1 by default.
+        validation : tuple (X, y), optional
+            Faces for early stopping and for calibration, never fitted on. Without it a stratified tenth of the
+            training faces is set aside.
+
+        Raises
+        ------
+        ValueError
+            If rows or labels have another form, or validation faces carry a label that training lacks.
+        """
+        rows = check_rows(X)
+        labels = column_or_1d(y)
+        if len(rows) != len(labels):
+            raise ValueError(f"X has {len(rows)} faces but y {len(labels)} labels: give one label a face")
+        weight = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class only ({self.classes_}): a classifier needs faces of at least two")
+        if validation is None:
+            rows, valid_rows, codes, valid_codes, weight, _ = train_test_split(
+                rows, codes, weight, test_size=VALIDATION_SHARE, stratify=codes, random_state=self.random_state
+            )
+        else:
+            valid_rows, valid_codes = check_rows(validation[0]), self._encode(validation[1])
+        self.n_features_in_ = N_PIXELS
+        self._fit(rows, codes, weight, valid_rows, valid_codes)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the probability of every class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_faces, 2304), dtype uint8
+
+        Returns
+        -------
+        ndarray of shape (n_faces, n_classes), dtype float32
+            Columns in the order of `classes_`; rows sum to 1.
+        """
+        check_is_fitted(self, "classes_")
+        rows = check_rows(X)
+        if not len(rows):
+            return np.zeros((0, len(self.classes_)), np.float32)
+        return np.asarray(self._predict_proba(rows), dtype=np.float32)
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return the most probable class of every face, shape (n_faces,)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def write(self, path: Path) -> None:
+        """Write the fitted recognizer to `path`, a file with this recognizer's `suffix`."""
+        joblib.dump(self, path, compress=3)
+
+    @classmethod
+    def read(cls, path: Path, card: Mapping[str, Any]) -> BaseRecognizer:
+        """Read what `write` wrote; unpickling runs code, so `models.load` checks the file's digest first."""
+        return joblib.load(path)
+
+    def _encode(self, y: ArrayLike) -> NDArray[np.intp]:
+        labels = column_or_1d(y)
+        codes = np.searchsorted(self.classes_, labels)
+        known = self.classes_[np.minimum(codes, len(self.classes_) - 1)] == labels
+        if not known.all():
+            raise ValueError(f"validation labels {np.unique(labels[~known])} are not among the training labels")
+        return codes
+
+    def _fit(
+        self,
+        X: NDArray[np.uint8],
+        y: NDArray[np.intp],
+        sample_weight: NDArray[np.float64],
+        X_valid: NDArray[np.uint8],
+        y_valid: NDArray[np.intp],
+    ) -> None:
+        raise NotImplementedError
+
+    def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
+        raise NotImplementedError

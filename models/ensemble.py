@@ -1,0 +1,91 @@
+"""Ensembles: recognizers that combine the probabilities of others, fitted before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from models.base import BaseRecognizer
+
+Probabilities = Mapping[str, NDArray[np.floating]]
+
+
+class Ensemble(ClassifierMixin, BaseEstimator):
+    """Base of the ensembles: what is fitted is the combination, never a member.
+
+    A subclass implements ``_combine`` and, where the combination has something to learn, ``_fit``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    members_ : mapping of str to recognizer
+        Fitted members, present once `attach` was called; needed to predict faces, not to combine probabilities.
+    """
+
+    suffix = ".joblib"
+
+    def fit(self, probabilities: Probabilities, y: ArrayLike, classes: ArrayLike) -> Ensemble:
+        """Fit the combination on the members' probabilities of the validation faces.
+
+        Parameters
+        ----------
+        probabilities : mapping of str to ndarray of shape (n_faces, n_classes)
+            Each member's probabilities of the validation faces.
+        y : array-like of shape (n_faces,)
+            Labels of the validation faces.
+        classes : array-like of shape (n_classes,)
+            Labels in the order of the columns.
+        """
+        self.classes_ = np.asarray(classes)
+        self.names_ = tuple(probabilities)
+        self._fit(probabilities, np.asarray(y))
+        return self
+
+    def attach(self, members: Mapping[str, BaseRecognizer]) -> Ensemble:
+        """Give the fitted members, by name; needed before `predict_proba`."""
+        for name in self.names_:
+            if name not in members or not np.array_equal(members[name].classes_, self.classes_):
+                raise ValueError(f"member {name} is missing or has other classes: attach {', '.join(self.names_)}")
+        self.members_ = {name: members[name] for name in self.names_}
+        return self
+
+    def combine(self, probabilities: Probabilities) -> NDArray[np.float32]:
+        """Combine the members' probabilities, each of shape (n_faces, n_classes), into the ensemble's."""
+        check_is_fitted(self, "classes_")
+        return np.asarray(self._combine({name: probabilities[name] for name in self.names_}), dtype=np.float32)
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the probability of every class for rows `X` of shape (n_faces, 2304), dtype uint8."""
+        check_is_fitted(self, "members_", msg="this ensemble has no members: call attach, or load it by models.load")
+        return self.combine({name: member.predict_proba(X) for name, member in self.members_.items()})
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return the most probable class of every face, shape (n_faces,)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def write(self, path: Path) -> None:
+        """Write the combination to `path`; the members stay in their own files."""
+        joblib.dump(self, path)
+
+    @classmethod
+    def read(cls, path: Path, card: Mapping[str, Any]) -> Ensemble:
+        """Read what `write` wrote; unpickling runs code, so `models.load` checks the file's digest first."""
+        return joblib.load(path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("members_", None)
+        return state
+
+    def _fit(self, probabilities: Probabilities, y: NDArray) -> None:
+        """Learn nothing."""
+
+    def _combine(self, probabilities: Probabilities) -> NDArray[np.floating]:
+        raise NotImplementedError

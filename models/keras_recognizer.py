@@ -1,0 +1,165 @@
+"""A Keras 3 network as a recognizer. Keras is imported only where a network is built or read."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.rows import IMAGE_SIDE, as_images
+from models.base import BaseRecognizer
+
+PREDICT_BATCH = 256
+
+
+def import_keras() -> Any:
+    """Return the `keras` module, its backend's ops deterministic and its greeting on standard error left out."""
+    if "keras" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
+        with _silenced_stderr():
+            importlib.import_module("keras")
+    return sys.modules["keras"]
+
+
+class KerasRecognizer(BaseRecognizer):
+    """Base of the networks: Adam, cross-entropy, early stopping, best weights by validation accuracy.
+
+    A subclass implements ``build(n_classes, policy)``, which returns the network from images of shape (48, 48, 1) with
+    grey levels 0-255 to probabilities, its layers under the given dtype policy.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Of Adam.
+    batch_size : int
+    epochs : int
+        At most.
+    patience : int
+        Epochs without a higher validation accuracy after which training stops.
+    precision : str
+        Keras dtype policy of the training, ``float32`` or ``mixed_bfloat16``. The fitted network always predicts in
+        float32, so that its file gives the same probabilities on every processor.
+    random_state : int
+        Seed of the weights, the order of the faces and the dropout.
+
+    Attributes
+    ----------
+    network_ : keras.Model
+    history_ : dict of str to list of float
+        ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` of every epoch. The training ones are weighted by the
+        class weights (the loss) and measured while the weights change.
+    """
+
+    suffix = ".h5"
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        batch_size: int = 64,
+        epochs: int = 200,
+        patience: int = 10,
+        precision: str = "float32",
+        random_state: int = 0,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.patience = patience
+        self.precision = precision
+        self.random_state = random_state
+
+    def build(self, n_classes: int, policy: str) -> Any:
+        """Return the uncompiled network."""
+        raise NotImplementedError
+
+    def _fit(
+        self, X: NDArray[np.uint8], y: NDArray, sample_weight: NDArray, X_valid: NDArray[np.uint8], y_valid: NDArray
+    ) -> None:
+        keras = import_keras()
+        keras.utils.set_random_seed(self.random_state)
+        network = self.build(len(self.classes_), self.precision)
+        network.compile(
+            optimizer=keras.optimizers.Adam(self.learning_rate),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        stopping = keras.callbacks.EarlyStopping("val_accuracy", patience=self.patience, restore_best_weights=True)
+        history = network.fit(
+            _images(X),
+            y,
+            sample_weight=sample_weight,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            validation_data=(_images(X_valid), y_valid),
+            callbacks=[stopping, _progress(keras, self.epochs)],
+            verbose=0,
+        )
+        self.history_ = {name: [float(value) for value in values] for name, values in history.history.items()}
+        self.network_ = self.build(len(self.classes_), "float32")
+        self.network_.set_weights(network.get_weights())
+
+    def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
+        batches = [
+            np.asarray(self.network_(_images(X[start : start + PREDICT_BATCH]), training=False))
+            for start in range(0, len(X), PREDICT_BATCH)
+        ]
+        return np.concatenate(batches)
+
+    def write(self, path: Path) -> None:
+        """Write the network to the HDF5 file `path`, without optimizer state."""
+        logger = logging.getLogger("absl")
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # Keras advises another format than HDF5 every time
+        try:
+            self.network_.save(path, include_optimizer=False)
+        finally:
+            logger.setLevel(level)
+
+    @classmethod
+    def read(cls, path: Path, card: Mapping[str, Any]) -> KerasRecognizer:
+        """Read what `write` wrote; parameters and classes come from the card."""
+        keras = import_keras()
+        recognizer = cls(**card["params"])
+        recognizer.classes_ = np.asarray(card["classes"])
+        recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
+        return recognizer
+
+
+@contextmanager
+def _silenced_stderr() -> Iterator[None]:
+    """Close standard error to native code too: TensorFlow greets there before its log level is read."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _images(X: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return as_images(X).reshape(-1, IMAGE_SIDE, IMAGE_SIDE, 1).astype(np.float32)
+
+
+def _progress(keras: Any, epochs: int) -> Any:
+    """Return a callback with a bar over epochs on standard error, silent where that is no terminal."""
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=epochs, desc="epochs at most", unit="epoch", disable=None, leave=False)
+
+    def show(epoch: int, logs: Mapping[str, float]) -> None:
+        bar.set_postfix(val_accuracy=f"{logs['val_accuracy']:.3f}")
+        bar.update()
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=show, on_train_end=lambda logs: bar.close())

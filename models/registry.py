@@ -1,0 +1,121 @@
+"""The registry: every recognizer is one file in this package, found by walking it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import models
+
+Factory = TypeVar("Factory", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A recognizer that the registry found.
+
+    Attributes
+    ----------
+    name : str
+        Name of the factory and of its file.
+    family : str
+        ``neural``, ``classical``, ``ensemble`` or ``floor``.
+    factory : callable or None
+        Makes the unfitted recognizer; None where the import failed.
+    members : tuple of str
+        The recognizers whose probabilities an ensemble combines.
+    requires : tuple of str
+        Modules that must be importable.
+    error : str
+        Why the file could not be imported; empty if it could.
+    """
+
+    name: str
+    family: str = ""
+    factory: Callable[..., Any] | None = None
+    members: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def summary(self) -> str:
+        """First line of the factory's docstring."""
+        return (inspect.getdoc(self.factory) or "").split("\n")[0] if self.factory else self.error
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the file."""
+        return f"models.{self.name}"
+
+    def skip(self) -> str:
+        """Return why the recognizer cannot run here, or an empty string."""
+        missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
+        return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
+
+    def make(self, **params: Any) -> Any:
+        """Return the unfitted recognizer with the given parameters."""
+        if self.factory is None:
+            raise ImportError(f"{self.module} cannot be imported: {self.error}")
+        return self.factory(**params)
+
+
+_registered: dict[str, Entry] = {}
+
+
+def recognizer(
+    family: str, members: tuple[str, ...] = (), requires: tuple[str, ...] = ()
+) -> Callable[[Factory], Factory]:
+    """Register the decorated factory ``models/<name>.py:<name>`` as a recognizer.
+
+    Parameters
+    ----------
+    family : str
+        ``neural``, ``classical``, ``ensemble`` or ``floor``.
+    members : tuple of str
+        For an ensemble, the recognizers that it combines.
+    requires : tuple of str
+        Modules without which the recognizer is skipped, with that reason.
+    """
+
+    def register(factory: Factory) -> Factory:
+        name = factory.__name__
+        _registered[name] = Entry(name, family, factory, members, requires)
+        return factory
+
+    return register
+
+
+def recognizers() -> dict[str, Entry]:
+    """Return every recognizer by name, members before the ensembles that combine them.
+
+    A file that cannot be imported is an entry with its `error`, so that it is reported and not lost.
+    """
+    broken: dict[str, Entry] = {}
+    for module in pkgutil.iter_modules(models.__path__):
+        try:
+            importlib.import_module(f"models.{module.name}")
+        except Exception as error:  # whatever a broken file raises is its row in the board
+            broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
+    found = {**_registered, **broken}
+    return dict(sorted(found.items(), key=lambda item: (bool(item[1].members), item[0])))
+
+
+def find(name: str, known: Mapping[str, Entry] | None = None) -> Entry:
+    """Return the entry called `name`.
+
+    Raises
+    ------
+    KeyError
+        If there is none; the message names the nearest ones.
+    """
+    known = recognizers() if known is None else known
+    if name not in known:
+        near = difflib.get_close_matches(name, known, cutoff=0.4) or list(known)
+        raise KeyError(f"no recognizer {name!r}; did you mean {' or '.join(near)}?")
+    return known[name]

@@ -1,0 +1,151 @@
+"""What every recognizer of the registry promises, on synthetic faces."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.utils.estimator_checks import (
+    check_get_params_invariance,
+    check_no_attributes_set_in_init,
+    check_parameters_default_constructible,
+    check_set_params,
+)
+
+from models import artifacts, load
+from models.registry import recognizers
+
+ENTRIES = recognizers()
+# Fewer rounds than the default: the tests ask whether it works, not how well.
+QUICK = {"cnn": {"epochs": 12, "learning_rate": 2e-3, "batch_size": 32}, "lbp_xgb": {"n_estimators": 40}}
+SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]
+
+
+def make(name, seed=0):
+    entry = ENTRIES[name]
+    recognizer = entry.make() if entry.members else entry.make(random_state=seed)
+    return recognizer.set_params(**QUICK.get(name, {}))
+
+
+def fit(recognizer, faces):
+    train, valid = faces["Training"], faces["PublicTest"]
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(train))
+    return recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
+
+
+@pytest.fixture(scope="module")
+def fitted(faces):
+    """Every recognizer, fitted once; ensembles from the others."""
+    done, valid = {}, faces["PublicTest"]
+    for name, entry in ENTRIES.items():
+        if entry.members:
+            probabilities = {member: done[member].predict_proba(valid.X) for member in entry.members}
+            done[name] = make(name).fit(probabilities, valid.y, np.arange(7)).attach(done)
+        else:
+            done[name] = fit(make(name), faces)
+    return done
+
+
+def test_the_registry_has_the_reference_recognizers():
+    assert {"cnn", "hog_svm", "lbp_xgb", "majority", "soft_voting"} <= set(ENTRIES)
+    assert not [entry.error for entry in ENTRIES.values() if entry.error]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_it_is_a_scikit_learn_estimator(name):
+    recognizer = make(name)
+    assert is_classifier(recognizer)
+    assert clone(recognizer).get_params() == recognizer.get_params()
+    for check in (check_no_attributes_set_in_init, check_get_params_invariance, check_set_params):
+        check(type(recognizer).__name__, recognizer)
+    check_parameters_default_constructible(type(recognizer).__name__, recognizer)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_probabilities(name, fitted, faces):
+    X = faces["PrivateTest"].X
+    before = X.copy()
+    proba = fitted[name].predict_proba(X)
+    np.testing.assert_array_equal(X, before)
+    np.testing.assert_array_equal(fitted[name].classes_, np.arange(7))
+    assert proba.shape == (len(X), 7)
+    assert proba.dtype == np.float32
+    assert (proba >= 0).all()
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(fitted[name].predict(X), proba.argmax(axis=1))
+    np.testing.assert_allclose(fitted[name].predict_proba(X[7:8])[0], proba[7], atol=1e-4)
+    assert fitted[name].predict_proba(X[:0]).shape == (0, 7)
+
+
+@pytest.mark.parametrize("name", [name for name in ENTRIES if name != "majority"])
+def test_it_beats_the_majority(name, fitted, faces):
+    test = faces["PrivateTest"]
+    floor = np.bincount(test.y).max() / len(test)
+    assert (fitted[name].predict(test.X) == test.y).mean() > floor + 0.1
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_the_seed_decides_everything(name, fitted, faces):
+    again = fit(clone(fitted[name]), faces)
+    X = faces["PrivateTest"].X
+    np.testing.assert_array_equal(again.predict_proba(X), fitted[name].predict_proba(X))
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_weights_count(name, fitted, faces):
+    train, valid = faces["Training"], faces["PublicTest"]
+    weight = np.where(train.y == 3, 100.0, 0.01)
+    happy = make(name).fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y)).predict(valid.X) == 3
+    assert happy.mean() >= (fitted[name].predict(valid.X) == 3).mean()
+    assert happy.mean() > 0.5
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_wrong_pixel_count_is_explained(name, fitted):
+    with pytest.raises(ValueError, match="2304 pixels"):
+        fitted[name].predict_proba(np.zeros((2, 100), np.uint8))
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_bad_training_data_is_explained(name, faces):
+    X, y = faces["Training"].X, faces["Training"].y
+    with pytest.raises(ValueError, match="one label a face"):
+        make(name).fit(X, y[1:])
+    with pytest.raises(ValueError, match="at least two"):
+        make(name).fit(X, np.zeros(len(X), int))
+    with pytest.raises(ValueError, match="not among the training labels"):
+        make(name).fit(X[y < 3], y[y < 3], validation=(X, y))
+
+
+def test_without_validation_a_part_of_training_is_set_aside(faces):
+    train = faces["Training"]
+    recognizer = make("hog_svm").fit(train.X, train.y)
+    assert recognizer.predict_proba(train.X[:3]).shape == (3, 7)
+
+
+def test_unfitted_and_unattached_say_so(faces):
+    from sklearn.exceptions import NotFittedError
+
+    for name in ENTRIES:
+        with pytest.raises(NotFittedError):
+            make(name).predict_proba(faces["PrivateTest"].X)
+    voting = make("soft_voting").fit({"hog_svm": np.full((2, 7), 1 / 7)}, [0, 1], np.arange(7))
+    with pytest.raises(ValueError, match="member hog_svm is missing"):
+        voting.attach({})
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_saved_and_loaded_gives_the_same(name, fitted, faces, tmp_path):
+    for each in (name, *ENTRIES[name].members):
+        card = artifacts.save(fitted[each], tmp_path, each, {"recognizer": each})
+        if each == name:
+            path = tmp_path / card["artifact"]
+    loaded = load(path)
+    X = faces["PrivateTest"].X
+    np.testing.assert_array_equal(loaded.predict_proba(X), fitted[name].predict_proba(X))
+    assert loaded.card_["emotions"][1] == "Disgust"
+    assert not list(tmp_path.glob("*partial*"))
+
+
+def test_soft_voting_is_the_mean(fitted, faces):
+    X = faces["PrivateTest"].X
+    mean = np.mean([fitted[name].predict_proba(X) for name in ("cnn", "hog_svm", "lbp_xgb")], axis=0)
+    np.testing.assert_allclose(fitted["soft_voting"].predict_proba(X), mean, atol=1e-6)

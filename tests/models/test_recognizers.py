@@ -1,0 +1,115 @@
+"""What is particular to one recognizer."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from sklearn.svm import SVC
+
+from models.cnn import CNN
+from models.keras_recognizer import import_keras
+from models.pairwise import PairwiseCalibrator, couple
+from models.rbf_svm import RbfSVM, pairwise_coefficients
+
+
+def test_cnn_is_the_published_network():
+    network = CNN().build(7, "float32")
+    shapes = [layer.output.shape[1:] for layer in network.layers]
+    assert shapes == [
+        (48, 48, 1),
+        (46, 46, 64),
+        (23, 23, 64),
+        (21, 21, 64),
+        (10, 10, 64),
+        (8, 8, 128),
+        (4, 4, 128),
+        (2, 2, 256),
+        (1, 1, 256),
+        (256,),
+        (256,),
+        (128,),
+        (128,),
+        (7,),
+    ]
+    assert network.count_params() == 506_183
+    assert [layer.rate for layer in network.layers if type(layer).__name__ == "Dropout"] == [0.25]
+    assert network.layers[0].scale == 1 / 255
+    activations = [layer.activation.__name__ for layer in network.layers if hasattr(layer, "activation")]
+    assert activations == ["relu"] * 6 + ["softmax"]
+
+
+def test_cnn_keeps_the_best_epoch_and_its_history(faces):
+    train, valid = faces["Training"], faces["PublicTest"]
+    cnn = CNN(epochs=6, patience=2).fit(train.X, train.y, validation=(valid.X, valid.y))
+    history = cnn.history_
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert 1 <= len(history["loss"]) <= 6
+    accuracy = (cnn.predict(valid.X) == valid.y).mean()
+    assert accuracy == pytest.approx(max(history["val_accuracy"]), abs=1e-6)
+
+
+def test_cnn_trained_in_bfloat16_predicts_in_float32(faces):
+    train, valid = faces["Training"], faces["PublicTest"]
+    cnn = CNN(epochs=1, precision="mixed_bfloat16").fit(train.X, train.y, validation=(valid.X, valid.y))
+    assert {layer.compute_dtype for layer in cnn.network_.layers} == {"float32"}
+    assert cnn.predict_proba(valid.X).dtype == np.float32
+
+
+def test_importing_keras_leaves_standard_error_open(capfd):
+    import_keras()
+    import os
+
+    os.write(2, b"still here")
+    assert "still here" in capfd.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    X, y = make_blobs(300, 5, centers=4, cluster_std=4, random_state=0)
+    return X.astype(np.float32), y, np.random.default_rng(0).uniform(0.5, 2, 300)
+
+
+def test_svm_decides_as_scikit_learn(blobs):
+    X, y, weight = blobs
+    machine = RbfSVM(C=2).fit(X, y, weight)
+    expected = SVC(C=2, gamma=machine.gamma_, decision_function_shape="ovo").fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(machine.decision_function(X), expected.decision_function(X), atol=5e-3)
+
+
+def test_pairwise_coefficients_by_hand():
+    # Three classes with one support vector each: a column a pair, row j-1 of class i, row i of class j.
+    dual = np.array([[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]])
+    expected = [[1, 2, 0], [3, 0, 4], [0, 5, 6]]
+    np.testing.assert_array_equal(pairwise_coefficients(dual, np.array([1, 1, 1])), expected)
+
+
+def test_coupling_finds_the_distribution_behind_consistent_pairs():
+    truth = np.array([[0.5, 0.3, 0.15, 0.05], [0.1, 0.2, 0.3, 0.4]])
+    pairwise = truth[:, :, None] / (truth[:, :, None] + truth[:, None, :])
+    np.testing.assert_allclose(couple(pairwise), truth, atol=1e-9)
+
+
+def test_coupling_minimises_what_the_paper_says():
+    rng = np.random.default_rng(0)
+    pairwise = np.zeros((1, 3, 3))
+    for i, j in combinations(range(3), 2):
+        pairwise[0, i, j] = rng.uniform(0.2, 0.8)
+        pairwise[0, j, i] = 1 - pairwise[0, i, j]
+
+    def loss(p):
+        r = pairwise[0]
+        return sum((r[j, i] * p[i] - r[i, j] * p[j]) ** 2 for i in range(3) for j in range(3) if i != j)
+
+    best = couple(pairwise)[0]
+    near = best + rng.normal(0, 0.01, (200, 3))
+    assert all(loss(best) <= loss(other / other.sum()) for other in near)
+
+
+def test_calibration_lowers_the_log_loss_of_held_out_faces(blobs):
+    X, y, weight = blobs
+    machine = RbfSVM().fit(X[:150], y[:150], weight[:150])
+    calibrator = PairwiseCalibrator().fit(machine.decision_function(X[150:225]), y[150:225], 4)
+    proba = calibrator.predict_proba(machine.decision_function(X[225:]))
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    assert -np.log(proba[np.arange(75), y[225:]]).mean() < np.log(4) / 2
