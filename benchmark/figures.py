@@ -119,4 +119,4 @@ def save_figure(display: Any, path: Path) -> None:
     figure = Figure(figsize=display.size, layout="constrained", dpi=144)
     display.plot(figure.subplots())
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})

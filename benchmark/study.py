@@ -57,14 +57,13 @@ class Study:
         self.data = data
         self.setting = setting
         self.store = Store(root)
-        self._made_now: set[tuple[str, int]] = set()
 
     def state(self, run: Run, rerun: bool = False) -> str:
         """Return ``fresh``, or why the run has to be done: missing, failed, skipped, stale, rerun or broken."""
         record = self.store.read(run.entry.name, run.seed)
         if run.entry.error:
             return "broken"
-        if rerun and (run.entry.name, run.seed) not in self._made_now:
+        if rerun:
             return "rerun"
         if record is None:
             return "missing"
@@ -130,7 +129,6 @@ class Study:
             )
         artifact_mb = (self.store.root / "models" / card["artifact"]).stat().st_size / MB
         outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact_mb
-        self._made_now.add((run.entry.name, run.seed))
         return self.store.write(
             {
                 **facts,

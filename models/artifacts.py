@@ -106,7 +106,10 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
             f"{artifact}: not the file that its card describes (SHA-256 differs), not loaded: "
             f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
         )
-    entry = models.registry.find(card["recognizer"])
+    try:
+        entry = models.registry.find(card["recognizer"])
+    except KeyError as error:
+        raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
     try:
         recognizer = type(entry.make()).read(artifact, card)
     except ModuleNotFoundError as error:

@@ -80,7 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         probabilities = recognizer.predict_proba(np.stack(faces).reshape(len(faces), -1))
         _print(read, labels, probabilities, args.json)
         if args.plot:
-            plot_predictions(read, faces, labels, probabilities).savefig(args.plot)
+            try:
+                plot_predictions(read, faces, labels, probabilities).savefig(args.plot)
+            except (OSError, ValueError) as error:
+                print(f"error: {args.plot}: cannot be written ({error}): give another --plot", file=sys.stderr)
+                return 2
     return int(failed)
 
 

@@ -61,5 +61,5 @@ def _read(path: Path) -> Dataset:
 def _draw() -> Dataset:
     from benchmark.data.synthetic import synthetic_dataset
 
-    key = content_digest(f"seed {SYNTHETIC_SEED}", _HERE / "synthetic.py")
+    key = content_digest(f"seed {SYNTHETIC_SEED}", _HERE / "synthetic.py", _HERE / "portrait.py", _HERE / "dataset.py")
     return cached(key, lambda: synthetic_dataset(seed=SYNTHETIC_SEED))

@@ -75,19 +75,9 @@ class Description:
 
     def plot(self, path: Path) -> None:
         """Save a bar chart of the faces by emotion and split as a PNG file; folders on its way are made."""
-        import seaborn as sns
-        from matplotlib.figure import Figure
+        from benchmark.figures import DistributionDisplay, save_figure
 
-        bars = self.counts.rename_axis("split").reset_index().melt("split", var_name="emotion", value_name="faces")
-        figure = Figure(figsize=(9, 4.5), layout="constrained")
-        axes = figure.subplots()
-        sns.barplot(bars, x="emotion", y="faces", hue="split", palette="colorblind", ax=axes)
-        for container in axes.containers:
-            axes.bar_label(container, fontsize=7)  # type: ignore[arg-type]
-        axes.set(title=f"Class distribution of {self.name}", xlabel="")
-        axes.spines[["top", "right"]].set_visible(False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="png", dpi=150)
+        save_figure(DistributionDisplay(self.counts.T, f"Class distribution of {self.name}"), path)
 
 
 def describe(dataset: Dataset) -> Description:

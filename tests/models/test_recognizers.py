@@ -39,12 +39,15 @@ def test_cnn_is_the_published_network():
     assert activations == ["relu"] * 6 + ["softmax"]
 
 
-def test_cnn_keeps_the_best_epoch_and_its_history(faces):
+@pytest.mark.parametrize("average_epochs", [0, 1])
+def test_cnn_keeps_the_best_epoch_and_its_history(faces, average_epochs):
     train, valid = faces["Training"], faces["PublicTest"]
-    cnn = CNN(epochs=6, patience=2).fit(train.X, train.y, validation=(valid.X, valid.y))
+    cnn = CNN(epochs=8, patience=2, learning_rate=3e-3, average_epochs=average_epochs).fit(
+        train.X, train.y, validation=(valid.X, valid.y)
+    )
     history = cnn.history_
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-    assert 1 <= len(history["loss"]) <= 6
+    assert 1 <= len(history["loss"]) <= 8
     accuracy = (cnn.predict(valid.X) == valid.y).mean()
     assert accuracy == pytest.approx(max(history["val_accuracy"]), abs=1e-6)
 

@@ -1,0 +1,71 @@
+"""Records made by hand, and a small study that really ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.data import Dataset
+from benchmark.metrics import evaluate
+from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.store import Probabilities, Store
+from benchmark.study import Study
+from models.registry import recognizers
+
+QUICK = {"cnn": {"epochs": 2}, "lbp_xgb": {"n_estimators": 5}}
+
+
+def one_hot(labels: list[int]) -> np.ndarray:
+    """Return sure and valid probabilities of the given predictions."""
+    return np.eye(7, dtype=np.float32)[labels] * 0.93 + 0.01
+
+
+@pytest.fixture
+def record() -> Callable[..., dict[str, Any]]:
+    """Make the record of a run with the given predictions for seven faces, one of each emotion."""
+
+    def make(name: str, valid: list[int], test: list[int], seed: int = 0, **entries: Any) -> dict[str, Any]:
+        y = np.arange(7)
+        return {
+            "schema": 1,
+            "recognizer": name,
+            "family": "classical",
+            "seed": seed,
+            "dataset": "custom-1234",
+            "data_fingerprint": "f",
+            "note": "a note",
+            "n_faces": {"fit": 70, "select": 7, "report": 7},
+            "protocol": vars(PROTOCOLS["kaggle"]),
+            "class_weight": "balanced",
+            "status": "ok",
+            "error": "",
+            "digest": "d",
+            "valid": evaluate(y, one_hot(valid)),
+            "test": evaluate(y, one_hot(test)),
+            "cost": {"fit_seconds": 10.0, "ms_per_face": 1.5, "artifact_mb": 2.0, "peak_memory_mb": 100.0},
+            "history": {},
+            "artifact": f"{name}.joblib",
+            "finished": "2026-01-01T00:00:00+00:00",
+            **entries,
+        }
+
+    return make
+
+
+@pytest.fixture
+def probabilities() -> Probabilities:
+    """Of seven faces, one of each emotion, all right."""
+    y = np.arange(7)
+    return Probabilities(one_hot([*range(7)]), one_hot([*range(7)]), y, y)
+
+
+@pytest.fixture(scope="session")
+def done(faces: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[dict[str, Any]]]:
+    """The store and the records of all recognizers, run once on synthetic faces."""
+    root = tmp_path_factory.mktemp("results") / "synthetic" / "kaggle"
+    setting = Setting(PROTOCOLS["kaggle"], overrides=QUICK)
+    study = Study(list(recognizers().values()), [0], faces, setting, root)
+    return study.store, [result for _, _, result in study.execute()]

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from benchmark.metrics import evaluate, expected_calibration_error
+
+
+def proba(rows):
+    return np.array(rows, dtype=np.float32)
+
+
+Y = np.array([0, 0, 1, 3])
+P = proba(
+    [
+        [0.7, 0.1, 0.1, 0.1, 0, 0, 0],
+        [0.2, 0.6, 0.1, 0.1, 0, 0, 0],
+        [0.1, 0.8, 0.1, 0.0, 0, 0, 0],
+        [0.5, 0.1, 0.0, 0.4, 0, 0, 0],
+    ]
+)
+
+
+def test_scores_by_hand():
+    scores = evaluate(Y, P)
+    assert scores["accuracy"] == 0.5
+    assert scores["top2"] == 1.0
+    assert scores["balanced_accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert scores["log_loss"] == pytest.approx(-np.log([0.7, 0.2, 0.8, 0.4]).mean(), rel=1e-5)
+    disgust = scores["per_emotion"]["Disgust"]
+    assert disgust == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1}
+    # Angry: precision 1/2, recall 1/2; the five others score 0.
+    assert scores["macro_f1"] == pytest.approx((0.5 + 2 / 3) / 7)
+    confusion = np.array(scores["confusion"])
+    assert confusion[0, 0] == confusion[0, 1] == confusion[1, 1] == confusion[3, 0] == 1
+    assert confusion.sum() == 4
+
+
+def test_calibration_error_by_hand():
+    # Bins of width 1/15: 0.7 right, 0.6 wrong, 0.8 right, 0.5 wrong each stand alone.
+    expected = (abs(0.7 - 1) + 0.6 + abs(0.8 - 1) + 0.5) / 4
+    assert expected_calibration_error(Y, P) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_calibrated_forecast_has_no_error():
+    y = np.array([0, 0, 0, 1])
+    P = np.tile([0.75, 0.25, 0, 0, 0, 0, 0], (4, 1))
+    assert expected_calibration_error(y, P) == pytest.approx(0)
+
+
+def test_confidence_one_falls_in_the_last_bin():
+    assert expected_calibration_error(np.array([2]), np.eye(7)[[2]]) == 0

@@ -1,0 +1,113 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmark import run
+from benchmark.study import Study
+
+QUICK = ["--only", "majority", "--limit", "200"]
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.delenv("FER2013", raising=False)
+    return tmp_path / "results"
+
+
+def test_the_command_writes_a_board_and_goes_on_where_it_stopped(results, capsys):
+    assert run.main([*QUICK, "--results", str(results)]) == 0
+    out, err = capsys.readouterr()
+    assert "majority" in out
+    assert err == "note: synthetic faces drawn by code, not FER2013\n"
+    root = results / "synthetic" / "kaggle-limit200"
+    assert (root / "leaderboard.csv").is_file()
+    first = (root / "runs" / "majority" / "seed0.json").read_bytes()
+    assert run.main([*QUICK, "--results", str(results)]) == 0
+    assert (root / "runs" / "majority" / "seed0.json").read_bytes() == first
+    assert run.main([*QUICK, "--results", str(results), "--rerun"]) == 0
+    assert json.loads(first)["n_faces"]["fit"] == pytest.approx(200, abs=3)
+
+
+def test_a_dry_run_writes_nothing(results, capsys):
+    assert run.main([*QUICK, "--results", str(results), "--dry-run", "--seeds", "0", "1"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "majority         seed 0  missing",
+        "majority         seed 1  missing",
+    ]
+    assert not results.exists()
+
+
+def test_an_ensemble_brings_its_members(results, capsys):
+    assert run.main(["--only", "soft_voting", "--results", str(results), "--dry-run"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["cnn", "hog_svm", "lbp_xgb", "soft_voting"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--only", "hog_smv"], "did you mean hog_svm"),
+        (["--only", "zzz*"], "--list shows all"),
+        (["--all", "--data", "nowhere.csv"], "nowhere.csv"),
+        (["--all", "--set", "hog_svm"], "NAME.PARAM=VALUE"),
+        (["--all", "--set", "hog_svm.D=3"], "has the parameters"),
+        (["--all", "--set", "hog_smv.C=3"], "did you mean hog_svm"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_2(results, capsys, arguments, words):
+    assert run.main([*arguments, "--results", str(results)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not results.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "--limit", "0"], ["--all", "--seeds", "-1"], ["--all", "--list"]])
+def test_argparse_errors_exit_2(arguments):
+    with pytest.raises(SystemExit, match="2"):
+        run.main(arguments)
+
+
+def test_a_failure_gives_1_and_the_others_their_rows(results, capsys):
+    arguments = ["--only", "majority", "hog_svm", "--limit", "200", "--set", "hog_svm.pixels_per_cell=60"]
+    assert run.main([*arguments, "--results", str(results)]) == 1
+    out, err = capsys.readouterr()
+    assert "error: hog_svm, seed 0:" in err
+    assert "failed" in out
+    assert "majority" in out
+
+
+def test_an_interruption_keeps_what_is_finished_and_gives_130(results, capsys, monkeypatch):
+    execute = Study.execute
+
+    def interrupted(self, rerun):
+        yield next(execute(self, rerun))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Study, "execute", interrupted)
+    arguments = ["--only", "majority", "--limit", "200", "--seeds", "0", "1", "--results", str(results)]
+    assert run.main(arguments) == 130
+    out, err = capsys.readouterr()
+    assert "majority" in out
+    assert "interrupted" in err
+
+
+def test_results_that_cannot_be_written_are_an_error(results, capsys):
+    results.write_text("in the way")
+    assert run.main([*QUICK, "--results", str(results)]) == 2
+    assert "choose --results DIR" in capsys.readouterr().err
+
+
+def test_listing_imports_no_tensorflow():
+    code = (
+        "import sys, benchmark.run\n"
+        "assert benchmark.run.main(['--list']) == 0\n"
+        "heavy = {'tensorflow', 'keras', 'xgboost', 'matplotlib', 'seaborn'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "hog_svm" in done.stdout

@@ -1,0 +1,166 @@
+import importlib
+import sys
+
+import numpy as np
+import pytest
+
+import models
+from benchmark import study as study_module
+from benchmark.data import Dataset, Split
+from benchmark.experiment import peak_memory
+from benchmark.metrics import evaluate
+from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.study import Study
+from models import load
+from models.registry import Entry, recognizers
+from models.soft_voting import SoftVoting
+
+
+def make_study(faces, root, names=("majority",), seeds=(0,), **setting):
+    entries = [entry for name, entry in recognizers().items() if name in names]
+    return Study(entries, seeds, faces, Setting(PROTOCOLS["kaggle"], **setting), root)
+
+
+def test_every_recognizer_leaves_a_complete_record(done, faces):
+    store, records = done
+    assert [record["status"] for record in records] == ["ok"] * len(records)
+    for record in records:
+        stored = store.probabilities(record)
+        np.testing.assert_array_equal(stored.y_test, faces["PrivateTest"].y)
+        assert record["test"] == evaluate(stored.y_test, stored.test)
+        assert record["valid"] == evaluate(stored.y_valid, stored.valid)
+        cost = record["cost"]
+        assert min(cost["ms_per_face"], cost["peak_memory_mb"], cost["artifact_mb"]) > 0
+        loaded = load(store.root / "models" / record["artifact"])
+        np.testing.assert_allclose(loaded.predict_proba(faces["PrivateTest"].X), stored.test, atol=1e-6)
+        assert loaded.card_["valid"] == record["valid"]
+        assert "test" not in loaded.card_
+
+
+def test_the_ensemble_is_made_from_the_members_stored_probabilities(done):
+    store, records = done
+    by_name = {record["recognizer"]: record for record in records}
+    members = [store.probabilities(by_name[name]).test for name in ("cnn", "hog_svm", "lbp_xgb")]
+    voted = store.probabilities(by_name["soft_voting"]).test
+    np.testing.assert_allclose(voted, np.mean(members, axis=0), atol=1e-6)
+    costs = [by_name[name]["cost"]["ms_per_face"] for name in ("cnn", "hog_svm", "lbp_xgb")]
+    assert by_name["soft_voting"]["cost"]["ms_per_face"] == pytest.approx(sum(costs))
+
+
+def test_fresh_records_are_reused(faces, tmp_path, monkeypatch):
+    list(make_study(faces, tmp_path).execute())
+    monkeypatch.setattr(study_module, "run_recognizer", lambda *args: pytest.fail("ran again"))
+    assert [state for _, state, _ in make_study(faces, tmp_path).execute()] == ["fresh"]
+
+
+def test_what_a_record_depends_on_makes_it_stale(faces, tmp_path, monkeypatch):
+    first = make_study(faces, tmp_path)
+    list(first.execute())
+    (run,) = first.runs
+    assert first.state(run) == "fresh"
+    assert first.state(run, rerun=True) == "rerun"
+    assert make_study(faces, tmp_path, class_weight="none").state(run) == "stale"
+    assert make_study(faces.limited(200), tmp_path).state(run) == "stale"
+    seed = Study([run.entry], [0], faces, Setting(PROTOCOLS["seed"]), tmp_path)
+    assert seed.state(run) == "stale"
+    assert make_study(faces, tmp_path, overrides={"majority": {"random_state": 3}}).state(run) == "stale"
+    monkeypatch.setattr(study_module, "code_digest", lambda module: "edited")
+    assert first.state(run) == "stale"
+
+
+def test_new_member_probabilities_make_the_ensemble_stale(faces, tmp_path):
+    study = make_study(faces, tmp_path, ("majority",))
+    ensemble = Entry("soft_voting", "ensemble", SoftVoting, members=("majority",))
+    study = Study([study.entries["majority"], ensemble], [0], faces, study.setting, tmp_path)
+    assert [record["status"] for _, _, record in study.execute()] == ["ok", "ok"]
+    assert study.state(study.runs[1]) == "fresh"
+    record = study.store.read("majority", 0)
+    stored = study.store.probabilities(record)
+    stored.test[0] = 1 / 7
+    study.store.write(record, stored)
+    assert study.state(study.runs[1]) == "stale"
+
+
+class Broken:
+    suffix = ".joblib"
+
+    def get_params(self):
+        return {}
+
+    def set_params(self, **params):
+        return self
+
+    def fit(self, *args, **kwargs):
+        raise RuntimeError("no luck\nsecond line")
+
+
+def test_a_failure_is_a_row_and_not_the_end(faces, tmp_path):
+    broken = Entry("majority", "floor", lambda random_state: Broken())
+    ensemble = Entry("soft_voting", "ensemble", SoftVoting, members=("majority",))
+    study = Study([broken, ensemble], [0], faces, Setting(PROTOCOLS["kaggle"]), tmp_path)
+    records = [record for _, _, record in study.execute()]
+    assert [record["status"] for record in records] == ["failed", "failed"]
+    assert records[0]["error"] == "RuntimeError: no luck"
+    assert "Traceback" in records[0]["traceback"]
+    assert "its member majority has no finished run" in records[1]["error"]
+    assert study.state(study.runs[0]) == "failed"
+
+
+def test_a_missing_package_is_a_skip_with_its_reason(faces, tmp_path):
+    entry = Entry("majority", "floor", lambda random_state: Broken(), requires=("no_such_package",))
+    study = Study([entry], [0], faces, Setting(PROTOCOLS["kaggle"]), tmp_path)
+    ((_, _, record),) = study.execute()
+    assert record["status"] == "skipped"
+    assert record["error"] == "needs no_such_package: pip install no_such_package"
+
+
+def test_a_file_that_cannot_be_imported_is_reported(tmp_path, monkeypatch, faces):
+    (tmp_path / "torn.py").write_text("import no_such_package\n")
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    importlib.invalidate_caches()
+    entry = recognizers()["torn"]
+    assert "no_such_package" in entry.error
+    study = Study([entry], [0], faces, Setting(PROTOCOLS["kaggle"]), tmp_path / "results")
+    ((_, state, record),) = study.execute()
+    assert state == "broken"
+    assert record["status"] == "failed"
+    assert "no_such_package" in record["error"]
+    sys.modules.pop("models.torn", None)
+
+
+def test_seeds_have_artifacts_of_their_own(faces, tmp_path):
+    study = make_study(faces, tmp_path, seeds=(0, 3))
+    assert [record["artifact"] for _, _, record in study.execute()] == ["majority.joblib", "majority-seed3.joblib"]
+
+
+def test_nothing_depends_on_the_reported_split(faces, tmp_path):
+    """Change every pixel and label of PrivateTest: what is fitted and chosen stays the same, bit by bit."""
+    rng = np.random.default_rng(0)
+    test = faces["PrivateTest"]
+    other = Split(rng.integers(0, 256, test.X.shape, dtype=np.uint8), rng.permutation(test.y))
+    changed = Dataset(faces.name, {**faces.splits, "PrivateTest": other}, faces.note)
+    stored = []
+    for name, data in (("one", faces), ("two", changed)):
+        study = make_study(data, tmp_path / name, ("hog_svm",))
+        ((_, _, record),) = study.execute()
+        stored.append((record["artifact_sha256"], study.store.probabilities(record).valid.tobytes(), record["valid"]))
+    assert stored[0] == stored[1]
+
+
+def test_an_emotion_that_training_lacks_has_probability_zero(faces, tmp_path):
+    without = {
+        usage: Split(faces[usage].X[faces[usage].y != 1], faces[usage].y[faces[usage].y != 1]) for usage in faces
+    }
+    data = Dataset("x", {**without, "PrivateTest": faces["PrivateTest"]}, "")
+    study = make_study(data, tmp_path)
+    ((_, _, record),) = study.execute()
+    assert record["status"] == "ok"
+    assert (study.store.probabilities(record).test[:, 1] == 0).all()
+
+
+def test_peak_memory_sees_a_large_array():
+    with peak_memory(0.005) as before:
+        pass
+    with peak_memory(0.005) as peak:
+        assert np.ones(30_000_000).sum() > 0
+    assert peak.megabytes > before.megabytes + 150

@@ -1,0 +1,99 @@
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from features.rows import N_PIXELS
+from models import ArtifactError, artifacts, load
+from models.majority import Majority
+
+ROWS = np.zeros((4, N_PIXELS), np.uint8)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    recognizer = Majority().fit(ROWS, [0, 0, 1, 2], validation=(ROWS, [0, 0, 1, 2]))
+    card = artifacts.save(recognizer, tmp_path / "models", "majority", {"recognizer": "majority"})
+    return tmp_path / "models" / card["artifact"]
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.mkdir, (os.environ["BOMB"],)
+
+
+def test_a_card_says_what_the_artifact_is(saved):
+    card = artifacts.read_card(saved)
+    assert card["sha256"] == artifacts.sha256(saved)
+    assert card["classes"] == [0, 1, 2]
+    assert card["emotions"][3] == "Happy"
+    assert "48x48" in card["preprocessing"]
+    assert {"python", "numpy", "scikit-learn"} <= set(card["versions"])
+
+
+def test_a_changed_artifact_is_refused_before_it_is_unpickled(saved, tmp_path, monkeypatch):
+    monkeypatch.setenv("BOMB", str(tmp_path / "exploded"))
+    saved.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ArtifactError, match=r"SHA-256 differs.*--rerun"):
+        load(saved)
+    assert not (tmp_path / "exploded").exists()
+    pickle.loads(saved.read_bytes())
+    assert (tmp_path / "exploded").exists(), "the check above would pass with a dud"
+
+
+def test_every_byte_counts(saved):
+    content = bytearray(saved.read_bytes())
+    content[-1] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(ArtifactError, match="differs"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not a card"),
+        ("[]", "not a card"),
+        ("{}", "not a card"),
+        ('{"format": 1}', "not a card"),
+        ('{"format": 2}', "card format 2"),
+    ],
+)
+def test_a_bad_card_is_explained(saved, text, words):
+    saved.with_suffix(".json").write_text(text)
+    with pytest.raises(ArtifactError, match=words):
+        load(saved)
+
+
+def test_missing_files_are_explained(saved):
+    with pytest.raises(ArtifactError, match=r"no such file; in that folder are majority\.joblib"):
+        load(saved.with_name("hog_svm.joblib"))
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(ArtifactError, match="copy the two files together"):
+        load(saved)
+
+
+def test_an_unknown_recognizer_is_explained(saved):
+    path = saved.with_suffix(".json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "recognizer": "majorit"}))
+    with pytest.raises(ArtifactError, match="did you mean majority"):
+        load(saved)
+
+
+def test_best_is_the_first_of_the_ranking_that_is_here(saved, tmp_path):
+    def rank(*names):
+        ranking = [{"recognizer": name, "artifact": f"{name}.joblib"} for name in names]
+        (tmp_path / "best.json").write_text(json.dumps({"ranking": ranking}))
+
+    rank("majority")
+    assert load("best", results=tmp_path).card_["recognizer"] == "majority"
+    rank("hog_svm", "majority")
+    with pytest.warns(UserWarning, match="hog_svm \\(no hog_svm.joblib\\)"):
+        assert load("best", results=tmp_path).card_["recognizer"] == "majority"
+    rank("hog_svm")
+    with pytest.raises(ArtifactError, match="none of the ranked models"):
+        load("best", results=tmp_path)
+    with pytest.raises(ArtifactError, match=r"python -m benchmark\.run --all"):
+        load("best", results=tmp_path / "nowhere")

@@ -1,0 +1,33 @@
+import pytest
+
+from models.registry import Entry, find, recognizers
+
+
+def test_members_come_before_their_ensembles():
+    names = list(recognizers())
+    for name, entry in recognizers().items():
+        assert all(names.index(member) < names.index(name) for member in entry.members)
+
+
+def test_every_recognizer_is_one_file_with_a_summary():
+    for name, entry in recognizers().items():
+        assert entry.factory.__module__ == entry.module == f"models.{name}"
+        assert entry.summary.endswith(".")
+        assert entry.family in {"neural", "classical", "ensemble", "floor"}
+
+
+def test_an_unknown_name_brings_near_matches():
+    with pytest.raises(KeyError, match="did you mean hog_svm"):
+        find("hogsvm")
+    with pytest.raises(KeyError, match="majority"):
+        find("zzz")
+
+
+def test_a_missing_package_is_a_reason_to_skip():
+    assert Entry("x", requires=("json",)).skip() == ""
+    assert "pip install no_such_package" in Entry("x", requires=("json", "no_such_package")).skip()
+
+
+def test_a_broken_entry_cannot_be_made():
+    with pytest.raises(ImportError, match="torn"):
+        Entry("x", error="SyntaxError: torn").make()

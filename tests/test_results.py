@@ -1,0 +1,69 @@
+"""The committed results are what the records say, and the README shows them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmark.derive import README_COLUMNS, derive
+from benchmark.leaderboard import leaderboard, to_markdown
+from benchmark.metrics import evaluate
+from benchmark.store import Store
+from models.artifacts import sha256
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+FOLDERS = sorted(path.parent for path in ROOT.glob("results/fer2013/*/runs"))
+PROTOCOLS = [ROOT / "results" / "fer2013" / name for name in ("kaggle", "seed")]
+
+
+@pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
+def test_records_are_scored_from_their_probabilities(root):
+    store = Store(root)
+    records = store.records()
+    assert records
+    for record in records:
+        assert record["status"] == "ok"
+        npz = store.path(record["recognizer"], record["seed"]).with_suffix(".npz")
+        assert sha256(npz) == record["probabilities_sha256"]
+        stored = store.probabilities(record)
+        assert len(stored.y_test) == len(stored.y_valid) == 3589
+        for split in ("valid", "test"):
+            scores = evaluate(getattr(stored, f"y_{split}"), getattr(stored, split))
+            confusion = scores.pop("confusion")
+            assert confusion == record[split]["confusion"]
+            for metric in ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "top2", "ece"):
+                assert scores[metric] == pytest.approx(record[split][metric], abs=1e-9)
+
+
+@pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
+def test_derived_tables_are_what_the_records_say(root, tmp_path):
+    copy = tmp_path / root.name
+    shutil.copytree(root / "runs", copy / "runs")
+    derive(copy)
+    tables = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix in {".csv", ".md"})
+    assert tables
+    for path in (*tables, Path("best.json")):
+        assert (copy / path).read_text() == (root / path).read_text(), path
+    figures = {path.relative_to(copy) for path in copy.rglob("*.png")}
+    assert figures == {path.relative_to(root) for path in root.rglob("*.png")}
+
+
+@pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
+def test_both_protocols_are_complete(root):
+    names = {record["recognizer"] for record in Store(root).records()}
+    assert names == {"cnn", "hog_svm", "lbp_xgb", "majority", "soft_voting"}
+    assert len({record["data_fingerprint"] for record in Store(root).records()}) == 1
+
+
+@pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
+def test_the_readme_shows_the_leaderboard(root):
+    board = to_markdown(leaderboard(Store(root).records()), README_COLUMNS)
+    assert f"<!-- board: results/fer2013/{root.name} -->\n{board}<!-- /board -->" in README
+
+
+def test_committed_models_load():
+    from models import load
+
+    path = PROTOCOLS[0] / "models" / "cnn.h5"
+    assert load(path).card_["protocol"]["name"] == "kaggle"
