@@ -7,11 +7,20 @@ import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.figures import ConfusionDisplay, DistributionDisplay, RecallDisplay, TrainingDisplay, save_figure
+from benchmark.analysis import analyse, summary
+from benchmark.figures import (
+    ConfusionDisplay,
+    DistributionDisplay,
+    PrecisionRecallDisplay,
+    RecallDisplay,
+    TrainingDisplay,
+    save_figure,
+)
 from benchmark.leaderboard import finished, leaderboard, to_markdown
 from benchmark.store import Record, Store
 from models.artifacts import write_json
@@ -33,10 +42,10 @@ README_COLUMNS = (
 
 
 def derive(root: Path) -> pd.DataFrame:
-    """Write leaderboard, confusion matrices, figures and ``best.json`` of a results folder; return the leaderboard.
+    """Write leaderboard, confusion matrices, figures, analysis and ``best.json``; return the leaderboard.
 
-    Only the records are read, so that everything comes back without the data when it was deleted. Records made from
-    other data than the newest one stand in the leaderboard with that status, without scores.
+    Only ``runs/`` is read, so that everything comes back without the data when it was deleted. Records made from other
+    data than the newest one stand in the leaderboard with that status, without scores.
     """
     store = Store(root)
     records = same_data(store.records())
@@ -46,27 +55,13 @@ def derive(root: Path) -> pd.DataFrame:
     if not done:
         (root / "leaderboard.md").write_text(to_markdown(board), "utf-8")
         return board
-    about = done[0]
-    title = f"{about['dataset']}, {about['protocol']['report']}"
-    (root / "leaderboard.md").write_text(f"{heading(about)}\n{to_markdown(board)}", "utf-8")
-    names = [name for name in board["recognizer"] if name in {record["recognizer"] for record in done}]
-    counts = {name: _confusion(done, name) for name in names}
-    for name, table in counts.items():
-        (root / "confusion").mkdir(exist_ok=True)
-        table.to_csv(root / "confusion" / f"{name}.csv")
-        save_figure(ConfusionDisplay(table, f"{name} ({title})"), root / "confusion" / f"{name}.png")
-    recall = pd.DataFrame(
-        {name: np.diag(table) / table.sum(axis=1).clip(lower=1) for name, table in counts.items()}, index=EMOTIONS
-    ).T
-    _save(RecallDisplay(recall, f"Recall of every emotion ({title})"), root, "recall")
-    shares = {"true": next(iter(counts.values())).sum(axis=1), **{name: table.sum() for name, table in counts.items()}}
-    _save(DistributionDisplay(pd.DataFrame(shares), f"True and predicted emotions ({title})"), root, "distribution")
-    for record in done:
-        if record["history"]:
-            table = pd.DataFrame(record["history"])
-            table.insert(0, "epoch", range(1, len(table) + 1))
-            stem = f"training_{record['recognizer']}_seed{record['seed']}"
-            _save(TrainingDisplay(table, f"{record['recognizer']} ({about['dataset']})"), root, stem, index=False)
+    tables = analyse(store, done)
+    trust = summary(tables)
+    (root / "leaderboard.md").write_text(f"{heading(done[0])}\n{to_markdown(board)}\n{to_markdown(trust)}", "utf-8")
+    _draw(root, done, tables.pop("precision_recall"))
+    for stem, table in {**tables, "summary": trust.set_index("recognizer")}.items():
+        (root / "analysis").mkdir(exist_ok=True)
+        table.to_csv(root / "analysis" / f"{stem}.csv")
     write_json(root / "best.json", _best(done))
     return board
 
@@ -100,16 +95,20 @@ def heading(record: Record) -> str:
 
 
 def update_readme(readme: Path, roots: Sequence[Path]) -> None:
-    """Put the leaderboards of `roots` between their markers ``<!-- board: ROOT -->`` and ``<!-- /board -->``."""
+    """Put the tables of `roots` between their markers.
+
+    ``<!-- board: ROOT -->`` takes the leaderboard, ``<!-- trust: ROOT -->`` the summary of its analysis; both end with
+    ``<!-- end -->``.
+    """
     text = readme.read_text("utf-8")
     for root in roots:
-        start, end = f"<!-- board: {root.as_posix()} -->\n", "<!-- /board -->"
-        before, found, rest = text.partition(start)
-        _, closed, after = rest.partition(end)
-        if not (found and closed):
-            raise ValueError(f"{readme}: no lines {start.strip()} and {end}: add them where the board shall stand")
+        trust = pd.read_csv(root / "analysis" / "summary.csv", dtype=str, keep_default_na=False)
         board = leaderboard(same_data(Store(root).records()))
-        text = before + found + to_markdown(board, README_COLUMNS) + closed + after
+        for kind, table in (("board", to_markdown(board, README_COLUMNS)), ("trust", to_markdown(trust))):
+            before, found, rest = text.partition(f"<!-- {kind}: {root.as_posix()} -->\n")
+            _, closed, after = rest.partition("<!-- end -->")
+            if found and closed:
+                text = before + found + table + closed + after
     readme.write_text(text, "utf-8")
 
 
@@ -119,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m benchmark.derive", description="Make leaderboards, figures and best.json again from records."
     )
     parser.add_argument("roots", nargs="+", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
-    parser.add_argument("--readme", type=Path, help="Markdown file whose marked leaderboards are brought up to date")
+    parser.add_argument("--readme", type=Path, help="Markdown file whose marked tables are brought up to date")
     args = parser.parse_args(argv)
     for root in args.roots:
         if not Store(root).records():
@@ -129,17 +128,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.readme:
         try:
             update_readme(args.readme, args.roots)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
     return 0
 
 
-def _save(
-    display: RecallDisplay | DistributionDisplay | TrainingDisplay, root: Path, stem: str, index: bool = True
-) -> None:
-    save_figure(display, root / "figures" / f"{stem}.png")
-    display.table.to_csv(root / "figures" / f"{stem}.csv", index=index)
+def _draw(root: Path, done: Sequence[Record], curves: pd.DataFrame) -> None:
+    title = f"{done[0]['dataset']}, {done[0]['protocol']['report']}"
+    counts = {name: _confusion(done, name) for name in dict.fromkeys(record["recognizer"] for record in done)}
+    for name, table in counts.items():
+        _save(ConfusionDisplay(table, f"{name} ({title})"), root / "confusion" / name)
+    recall = pd.DataFrame(
+        {name: np.diag(table) / table.sum(axis=1).clip(lower=1) for name, table in counts.items()}, index=EMOTIONS
+    ).T
+    figures = root / "figures"
+    _save(RecallDisplay(recall, f"Recall of every emotion ({title})"), figures / "recall")
+    faces = {"true": next(iter(counts.values())).sum(axis=1), **{name: table.sum() for name, table in counts.items()}}
+    _save(DistributionDisplay(pd.DataFrame(faces), f"True and predicted emotions ({title})"), figures / "distribution")
+    if not curves.empty:
+        _save(PrecisionRecallDisplay(curves, f"Weak classes ({title})"), figures / "precision_recall")
+    for record in done:
+        if record["history"]:
+            table = pd.DataFrame(record["history"])
+            table.index = pd.RangeIndex(1, len(table) + 1, name="epoch")
+            display = TrainingDisplay(table, f"{record['recognizer']} ({record['dataset']})")
+            _save(display, figures / f"training_{record['recognizer']}_seed{record['seed']}")
+
+
+def _save(display: Any, stem: Path) -> None:
+    """Write the figure and beside it the table that it shows."""
+    save_figure(display, stem.with_name(f"{stem.name}.png"))
+    display.table.to_csv(stem.with_name(f"{stem.name}.csv"))
 
 
 def _confusion(done: Sequence[Record], name: str) -> pd.DataFrame:

@@ -67,7 +67,7 @@ class RecallDisplay:
 class TrainingDisplay:
     """Loss and accuracy of every epoch, on training and validation; the kept epoch is marked.
 
-    The table has the columns epoch, loss, accuracy, val_loss and val_accuracy.
+    The table has the index epoch and the columns loss, accuracy, val_loss and val_accuracy.
     """
 
     table: pd.DataFrame
@@ -79,13 +79,13 @@ class TrainingDisplay:
         figure = ax.figure
         ax.remove()
         panels: Any = figure.subplots(1, 2)
-        kept = self.table.loc[self.table["val_accuracy"].idxmax(), "epoch"]
+        kept = self.table["val_accuracy"].idxmax()
         for panel, metric in zip(panels, ("loss", "accuracy"), strict=True):
             for column, label, colour, dash in (
                 (metric, "training", PALETTE[0], "--"),
                 (f"val_{metric}", "validation", PALETTE[1], "-"),
             ):
-                panel.plot(self.table["epoch"], self.table[column], dash, color=colour, label=label)
+                panel.plot(self.table.index, self.table[column], dash, color=colour, label=label)
             panel.axvline(kept, color="#666666", linewidth=1, linestyle=":", label=f"kept: epoch {kept}")
             panel.set(xlabel="epoch", ylabel=metric)
             panel.spines[["top", "right"]].set_visible(False)
@@ -109,6 +109,36 @@ class DistributionDisplay:
         ax.set(title=self.title, xlabel="", ylabel="faces")
         ax.legend(frameon=False, fontsize=8, ncols=2)
         ax.spines[["top", "right"]].set_visible(False)
+        return ax
+
+
+@dataclass(frozen=True)
+class PrecisionRecallDisplay:
+    """Precision against recall of the weak classes, a panel each, a line a recognizer.
+
+    The table has the index levels recognizer and emotion and the columns recall and precision.
+    """
+
+    table: pd.DataFrame
+    title: str
+    size: tuple[float, float] = (8.6, 4.0)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw the panels in the place of `ax`."""
+        figure = ax.figure
+        ax.remove()
+        emotions = self.table.index.unique(level="emotion")
+        panels: Any = figure.subplots(1, len(emotions), sharey=True, squeeze=False)
+        for panel, emotion in zip(panels[0], emotions, strict=True):
+            curves = self.table.xs(emotion, level="emotion")
+            for place, name in enumerate(curves.index.unique()):
+                curve = curves.loc[[name]]
+                panel.plot(curve["recall"], curve["precision"], color=PALETTE[place % 8], label=name, linewidth=1.6)
+            panel.set(title=emotion, xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
+            panel.spines[["top", "right"]].set_visible(False)
+        panels[0, 0].set_ylabel("precision")
+        panels[0, -1].legend(frameon=False, fontsize=8)
+        figure.suptitle(self.title, fontsize=11)
         return ax
 
 

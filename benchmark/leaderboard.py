@@ -62,8 +62,9 @@ def finished(records: Iterable[Record]) -> list[Record]:
     return sorted(done, key=lambda record: (place[record["recognizer"]], record["seed"]))
 
 
-def to_markdown(board: pd.DataFrame, columns: Sequence[str] = COLUMNS) -> str:
+def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> str:
     """Return the table in Markdown: scores with three decimals, empty where there is none."""
+    columns = tuple(board.columns) if columns is None else columns
     lines = [
         " | ".join(columns),
         " | ".join("---" if name in ("recognizer", "family", "status") else "--:" for name in columns),

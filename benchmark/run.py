@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from tqdm.auto import tqdm
 
 from benchmark.data import DataError, load_dataset
@@ -53,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{run.entry.name:16} seed {run.seed}  {study.state(run, args.rerun)}")
         return 0
     try:
-        return _execute(study, args.rerun)
+        return _execute(study, args.rerun, args.ferplus)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(
             f"error: {error.filename or root}: {error.strerror}: free some space or choose --results DIR",
@@ -86,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("--limit", type=_count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
     option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
+    option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
     option("--rerun", action="store_true", help="do the runs again although they are fresh")
     option("--dry-run", action="store_true", help="say what would be done and stop")
     return parser
@@ -124,7 +129,7 @@ def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[st
     return overrides
 
 
-def _execute(study: Study, rerun: bool) -> int:
+def _execute(study: Study, rerun: bool, ferplus: str | None) -> int:
     failed, interrupted = False, False
     bar = tqdm(total=len(study.runs), unit="run", disable=None)
     bar.set_description(study.runs[0].entry.name)
@@ -140,9 +145,7 @@ def _execute(study: Study, rerun: bool) -> int:
     finally:
         bar.close()
     if study.store.records():
-        from benchmark.derive import derive  # imports matplotlib, which --list and --dry-run do not need
-
-        board = derive(study.store.root)
+        board = _derive(study, ferplus)
         print(board[["rank", "recognizer", *SCORES, "status"]].to_string(index=False, float_format="%.3f", na_rep=""))
         print(f"\n{study.store.root}: leaderboard, confusion matrices, figures, records and models")
     if study.data.note:
@@ -151,6 +154,20 @@ def _execute(study: Study, rerun: bool) -> int:
         print("interrupted: finished runs are kept, the same command goes on from them", file=sys.stderr)
         return INTERRUPTED
     return int(failed)
+
+
+def _derive(study: Study, ferplus: str | None) -> pd.DataFrame:
+    # These import matplotlib and statsmodels, which --list and --dry-run do not need.
+    from benchmark.analysis import store_copies, store_ferplus
+    from benchmark.derive import derive, same_data
+    from benchmark.leaderboard import finished
+
+    done = finished(same_data(study.store.records()))
+    if done:
+        store_copies(study.store, study.data, study.setting.protocol)
+        if ferplus:
+            store_ferplus(study.store, done, Path(ferplus))
+    return derive(study.store.root)
 
 
 def _print_list(known: Mapping[str, Entry]) -> None:

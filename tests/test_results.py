@@ -1,12 +1,12 @@
 """The committed results are what the records say, and the README shows them."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from benchmark.derive import README_COLUMNS, derive
-from benchmark.leaderboard import leaderboard, to_markdown
+from benchmark.derive import derive, update_readme
 from benchmark.metrics import evaluate
 from benchmark.store import Store
 from models.artifacts import sha256
@@ -57,9 +57,15 @@ def test_both_protocols_are_complete(root):
 
 
 @pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
-def test_the_readme_shows_the_leaderboard(root):
-    board = to_markdown(leaderboard(Store(root).records()), README_COLUMNS)
-    assert f"<!-- board: results/fer2013/{root.name} -->\n{board}<!-- /board -->" in README
+def test_the_readme_shows_the_tables(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shown = re.findall(rf"<!-- (\w+): results/fer2013/{root.name} -->\n", README)
+    assert "board" in shown
+    copy = tmp_path / "README.md"
+    copy.write_text(re.sub(r"( -->\n)\|.*?(<!-- end -->)", r"\1\2", README, flags=re.S), "utf-8")
+    assert copy.read_text("utf-8") != README
+    update_readme(copy, [path.relative_to(ROOT) for path in PROTOCOLS])
+    assert copy.read_text("utf-8") == README
 
 
 def test_committed_models_load():

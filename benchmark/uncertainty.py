@@ -1,0 +1,236 @@
+"""How sure the scores are: bootstrap intervals, paired tests between recognizers, spread over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from benchmark.metrics import evaluate
+from benchmark.store import Record
+from models.labels import EMOTIONS
+
+N_EMOTIONS = len(EMOTIONS)
+OVERALL = ("accuracy", "macro_f1", "balanced_accuracy")
+METRICS = (*OVERALL, *(f"recall_{emotion}" for emotion in EMOTIONS))
+ALPHA = 0.05
+EXACT_BELOW = 25
+
+
+def intervals(
+    y: ArrayLike, predictions: ArrayLike, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Return percentile bootstrap intervals of a recognizer's scores, over the faces it was tested on.
+
+    The intervals hold for fitted recognizers: they say what other faces would have changed, not other seeds. Several
+    seeds are resampled together, a face with all its predictions, for they were tested on the same faces.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_faces,), dtype int
+        True labels.
+    predictions : array-like of shape (n_faces,) or (n_seeds, n_faces), dtype int
+        Predicted labels. Of several seeds the mean score is meant.
+    n_resamples : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the resampling; the same seed gives the same intervals.
+    level : float
+        Nominal coverage, between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row each of `METRICS`, columns ``estimate`` (as `benchmark.metrics.evaluate` has it), ``low``, ``high``:
+        fractions. Resamples without a face of an emotion are left out of the interval of its recall, which is NaN if
+        there never is one.
+
+    Raises
+    ------
+    ValueError
+        If there is no face, shapes do not match, something is no label, or `level` is not between 0 and 1.
+
+    References
+    ----------
+    B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall, 1993, chapter 13.
+    https://doi.org/10.1201/9780429246593
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, not between 0 and 1")
+    labels = np.stack([_labels(y), *map(_labels, np.atleast_2d(predictions))])
+    kinds, counts = np.unique(labels, axis=1, return_counts=True)
+    n_faces = counts.sum()
+    # Scores depend only on how many faces of each kind (truth, predictions) there are, so that drawing these numbers
+    # is drawing faces with replacement.
+    drawn = np.random.default_rng(seed).multinomial(n_faces, counts / n_faces, size=n_resamples)
+    truth, *predicted = kinds
+    resampled = np.mean([_scores(_confusion(drawn, truth, one)) for one in predicted], axis=0)
+    tail = (1 - level) / 2
+    table = pd.DataFrame(resampled, columns=METRICS).quantile([tail, 1 - tail]).T.set_axis(["low", "high"], axis=1)
+    single = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[one])) for one in labels[1:]]
+    table.insert(0, "estimate", [fmean(scores[metric] for scores in single) for metric in METRICS])
+    return table.rename_axis("metric")
+
+
+def mcnemar_matrix(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """Return the p-value of McNemar's test between all pairs of recognizers, not corrected for their number.
+
+    The null hypothesis is that both are equally accurate. With fewer than `EXACT_BELOW` faces that only one of the two
+    gets right, the test is the exact binomial one, else chi-square with continuity correction; both are two-sided.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_faces,), dtype int
+        True labels.
+    predictions : mapping of str to array-like of shape (n_faces,), dtype int
+        Predicted labels of each recognizer, one seed of it.
+
+    Returns
+    -------
+    DataFrame of shape (n_recognizers, n_recognizers)
+        Symmetric, with ones on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        If there is no face, shapes do not match or something is no label.
+
+    References
+    ----------
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+    Psychometrika 12, 1947. https://doi.org/10.1007/BF02295996
+    A. L. Edwards, "Note on the 'correction for continuity' in testing the significance of the difference between
+    correlated proportions", Psychometrika 13, 1948. https://doi.org/10.1007/BF02289261
+    """
+    right = _right(y, predictions)
+    return pd.DataFrame(
+        [[_p_value(*_discordant(one, other)) for other in right.values()] for one in right.values()],
+        index=pd.Index(right, name="recognizer"),
+        columns=list(right),
+        dtype=float,
+    )
+
+
+def versus_best(y: ArrayLike, predictions: Mapping[str, ArrayLike], best: str) -> pd.DataFrame:
+    """Compare every recognizer with the best by McNemar's test, corrected for the number of comparisons.
+
+    Parameters
+    ----------
+    y, predictions
+        As for `mcnemar_matrix`.
+    best : str
+        Recognizer to compare with, chosen on other faces than these.
+
+    Returns
+    -------
+    DataFrame
+        A row each other recognizer, in the order of `predictions`: ``only_best_right``, ``only_other_right`` (faces),
+        ``p``, ``p_holm`` and ``distinguishable``, whether ``p_holm`` is below `ALPHA`.
+
+    Raises
+    ------
+    KeyError
+        If `predictions` has no `best`.
+    ValueError
+        As for `mcnemar_matrix`.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979.
+    https://www.jstor.org/stable/4615733
+    """
+    right = _right(y, predictions)
+    reference = right.pop(best)
+    counts = [_discordant(reference, other) for other in right.values()]
+    table = pd.DataFrame(
+        counts, index=pd.Index(right, name="recognizer"), columns=["only_best_right", "only_other_right"], dtype=int
+    )
+    table["p"] = np.array([_p_value(*pair) for pair in counts], dtype=float)
+    table["p_holm"] = multipletests(table["p"], method="holm")[1] if counts else table["p"]
+    table["distinguishable"] = table["p_holm"] < ALPHA
+    return table
+
+
+def over_seeds(records: Iterable[Record], split: str = "test") -> pd.DataFrame:
+    """Return mean and standard deviation of the scores of finished runs over their seeds.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        Records of one results folder.
+    split : {"test", "valid"}
+        Split whose scores are taken.
+
+    Returns
+    -------
+    DataFrame
+        A row each recognizer and metric of `METRICS`, in the order of the records: ``mean``, ``std`` (of a sample,
+        n - 1 in the denominator; NaN with one seed), ``n`` (seeds).
+    """
+    rows = [
+        (record["recognizer"], metric, score)
+        for record in records
+        if record["status"] == "ok"
+        for metric, score in _named(record[split]).items()
+    ]
+    table = pd.DataFrame(rows, columns=["recognizer", "metric", "score"])
+    scores = table.astype({"score": float}).groupby(["recognizer", "metric"], sort=False)["score"]
+    return scores.agg(mean="mean", std="std", n="count")
+
+
+def _named(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Return the scores of `METRICS` out of what `evaluate` returned."""
+    recall = [evaluation["per_emotion"][emotion]["recall"] for emotion in EMOTIONS]
+    return dict(zip(METRICS, [*(evaluation[metric] for metric in OVERALL), *recall], strict=True))
+
+
+def _labels(values: ArrayLike) -> NDArray[np.int64]:
+    labels = np.asarray(values)
+    if labels.ndim != 1 or not labels.size or not np.isin(labels, range(N_EMOTIONS)).all():
+        raise ValueError(f"expected a row of labels from 0 to {N_EMOTIONS - 1}, got an array of shape {labels.shape}")
+    return labels.astype(np.int64)
+
+
+def _confusion(
+    drawn: NDArray[np.int64], truth: NDArray[np.int64], predicted: NDArray[np.int64]
+) -> NDArray[np.floating]:
+    """Return the confusion matrices, (n_resamples, 7, 7), of (n_resamples, n_kinds) faces of each kind."""
+    cells = np.eye(N_EMOTIONS**2)[truth * N_EMOTIONS + predicted]
+    return (drawn @ cells).reshape(-1, N_EMOTIONS, N_EMOTIONS)
+
+
+def _scores(confusion: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the scores of `METRICS`, (n, 10), of (n, 7, 7) confusion matrices; NaN is the recall of no face."""
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    true, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
+    recall = right / np.where(true, true, np.nan)
+    f1 = 2 * right / np.maximum(true + predicted, 1)
+    accuracy = right.sum(axis=1) / true.sum(axis=1)
+    return np.column_stack([accuracy, f1.mean(axis=1), np.nanmean(recall, axis=1), recall])
+
+
+def _right(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.bool_]]:
+    truth = _labels(y)
+    labels = {name: _labels(values) for name, values in predictions.items()}
+    for name, predicted in labels.items():
+        if predicted.shape != truth.shape:
+            raise ValueError(f"{name}: {len(predicted)} predictions for {len(truth)} faces")
+    return {name: predicted == truth for name, predicted in labels.items()}
+
+
+def _discordant(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return how many faces only the one and only the other gets right."""
+    return int((one & ~other).sum()), int((other & ~one).sum())
+
+
+def _p_value(only_one: int, only_other: int) -> float:
+    table = [[0, only_one], [only_other, 0]]
+    # Without a difference there is nothing to correct: the correction would count it as one of a face.
+    result = mcnemar(table, exact=only_one + only_other < EXACT_BELOW, correction=only_one != only_other)
+    return float(result.pvalue)

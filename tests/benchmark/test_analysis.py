@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.analysis import analyse, load_copies, load_ferplus, store_copies, store_ferplus, summary, without_copies
+from benchmark.data import DataError
+from benchmark.duplicates import Copies
+from benchmark.ferplus import FILE_ORDER
+from benchmark.protocol import PROTOCOLS
+from benchmark.store import Store
+
+RIGHT = [0, 1, 2, 3, 4, 5, 6]
+
+
+@pytest.fixture
+def votes_csv(tmp_path):
+    """One face a Usage and emotion; all ten annotators agree with FER2013, but for Fear, where they saw Surprise."""
+    seen = ["anger", "disgust", "surprise", "happiness", "sadness", "surprise", "neutral"]
+    lines = ["Usage,Image name," + ",".join(FILE_ORDER)]
+    for usage in ("Training", "PublicTest", "PrivateTest"):
+        lines += [f"{usage},x.png," + ",".join("10" if name == each else "0" for name in FILE_ORDER) for each in seen]
+    path = tmp_path / "fer2013new.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def stored(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    return store, [store.write(record(name, RIGHT, RIGHT), probabilities) for name in ("a", "b")]
+
+
+def test_a_faces_copies_are_left_out(probabilities):
+    flags = np.array([True, False, False, False, False, False, False])
+    wrong = probabilities.test[[1, 1, 2, 3, 4, 5, 5]]
+    runs = {"a": type(probabilities)(probabilities.valid, wrong, probabilities.y_valid, probabilities.y_test)}
+    table = without_copies(runs, Copies(fit=flags, select=~flags & False, near=flags[::-1])).loc["a"]
+    assert table["n_faces"].to_dict() == {"nothing": 7, "fit": 6, "exact": 6, "near": 5}
+    assert table["accuracy"].to_dict() == pytest.approx({"nothing": 5 / 7, "fit": 5 / 6, "exact": 5 / 6, "near": 1})
+    assert table.loc["near", "accuracy_drop"] == pytest.approx(5 / 7 - 1)
+    assert table["disgust_faces"].tolist() == [1, 1, 1, 1]
+
+
+def test_copies_are_kept_for_their_data_only(faces, stored):
+    store, _ = stored
+    data = faces.limited(100)
+    store_copies(store, data, PROTOCOLS["kaggle"])
+    kept = load_copies(store, data.fingerprint)
+    assert kept.fit.shape == (len(data["PrivateTest"]),)
+    assert load_copies(store, "other") is None
+    (store.root / "runs" / "copies.npz").write_bytes(b"junk")
+    assert load_copies(store, data.fingerprint) is None
+
+
+def test_ferplus_scores_the_run_and_the_labels(stored, votes_csv):
+    store, records = stored
+    store_ferplus(store, records, votes_csv)
+    table = load_ferplus(store, records)
+    assert table.index.tolist() == ["(FER2013 labels)", "a", "b"]
+    assert table["accuracy"].tolist() == pytest.approx([6 / 7] * 3)
+    assert table.loc["(FER2013 labels)", "recall_Fear"] == 0
+    rerun = {**records[1], "probabilities_sha256": "new"}
+    assert load_ferplus(store, [records[0], rerun]).index.tolist() == ["(FER2013 labels)", "a"]
+
+
+def test_ferplus_of_other_faces_is_refused(stored, votes_csv):
+    store, records = stored
+    votes_csv.write_text(votes_csv.read_text().replace("PrivateTest", "PublicTest", 1))
+    with pytest.raises(DataError, match="6 rows of Usage PrivateTest, but the records have 7"):
+        store_ferplus(store, records, votes_csv)
+    assert load_ferplus(store, records) is None
+
+
+def test_the_summary_has_a_row_a_recognizer(stored, votes_csv):
+    store, records = stored
+    store_ferplus(store, records, votes_csv)
+    table = summary(analyse(store, records))
+    assert table["recognizer"].tolist() == ["a", "b"]
+    assert table["accuracy"].tolist() == ["1.000 [1.000, 1.000]"] * 2
+    assert table["p_versus_best"].tolist() == ["", "1.000"]
+    assert table["ferplus_accuracy"].tolist() == ["0.857", "0.857"]
+
+
+def test_tables_of_a_real_study(done):
+    store, records = done
+    ranked = sorted(records, key=lambda record: -record["valid"]["macro_f1"])
+    tables = analyse(store, ranked)
+    by_name = {record["recognizer"]: record for record in records}
+    for name, record in by_name.items():
+        found = tables["intervals"].loc[(name, "accuracy")]
+        assert found["estimate"] == record["test"]["accuracy"]
+        assert found["low"] <= found["estimate"] <= found["high"]
+        assert tables["decision_rules"].loc[(name, "argmax"), "test_macro_f1"] == record["test"]["macro_f1"]
+    assert list(tables["mcnemar"]) == [record["recognizer"] for record in ranked]
+    assert isinstance(tables["precision_recall"], pd.DataFrame)

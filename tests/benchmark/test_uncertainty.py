@@ -1,0 +1,326 @@
+import time
+from statistics import fmean
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from benchmark.metrics import evaluate
+from benchmark.uncertainty import METRICS, intervals, mcnemar_matrix, over_seeds, versus_best
+from models.labels import EMOTIONS
+
+pytestmark = pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
+
+
+def guesses(n_faces, n_seeds=1, seed=0, hit=0.6):
+    """True labels of equally frequent emotions, and predictions of which a little more than `hit` are right."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n_faces) % 7)
+    return y, np.where(rng.random((n_seeds, n_faces)) < hit, y, rng.integers(0, 7, (n_seeds, n_faces)))
+
+
+def flat(scores):
+    recall = {f"recall_{emotion}": scores["per_emotion"][emotion]["recall"] for emotion in EMOTIONS}
+    return {**{metric: scores[metric] for metric in METRICS[:3]}, **recall}
+
+
+def against(only_best, only_other, both=10):
+    """Predictions of two recognizers for faces of emotion 0: each is alone in being right that often."""
+    best = [0] * (both + only_best) + [1] * only_other
+    other = [0] * both + [1] * only_best + [0] * only_other
+    return np.zeros(len(best), int), {"best": best, "other": other}
+
+
+def p_value(only_best, only_other):
+    return mcnemar_matrix(*against(only_best, only_other)).loc["best", "other"]
+
+
+def missing(**wrong):
+    """Predictions for 40 faces of which the best gets all right, the others all but that many."""
+    faces = np.arange(40)
+    return 0 * faces, {"best": 0 * faces, **{name: (faces < n).astype(int) for name, n in wrong.items()}}
+
+
+# Bootstrap intervals
+
+
+def test_a_row_each_metric():
+    table = intervals(*guesses(70), n_resamples=200)
+    assert tuple(table.index) == METRICS
+    assert METRICS[:4] == ("accuracy", "macro_f1", "balanced_accuracy", "recall_Angry")
+    assert table.index.name == "metric"
+    assert list(table) == ["estimate", "low", "high"]
+    assert (table["low"] < table["estimate"]).all() and (table["estimate"] < table["high"]).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_estimates_are_those_of_the_benchmark(seed):
+    y, (predictions,) = guesses(97, seed=seed)
+    proba = np.random.default_rng(seed).dirichlet(np.ones(7), size=97) + 2 * np.eye(7)[predictions]
+    assert intervals(y, predictions, n_resamples=2)["estimate"].to_dict() == flat(evaluate(y, proba))
+
+
+def test_estimates_of_several_seeds_are_means():
+    y, predictions = guesses(97, n_seeds=3)
+    single = [flat(evaluate(y, np.eye(7)[one])) for one in predictions]
+    expected = {metric: fmean(scores[metric] for scores in single) for metric in METRICS}
+    assert intervals(y, predictions, n_resamples=2)["estimate"].to_dict() == expected
+
+
+@pytest.mark.parametrize(("n_faces", "n_right"), [(10, 7), (50, 20), (400, 300)])
+def test_right_answers_of_a_resample_are_binomial(n_faces, n_right):
+    low, high = intervals([0] * n_faces, [0] * n_right + [1] * (n_faces - n_right)).loc["recall_Angry", ["low", "high"]]
+    expected = stats.binom(n_faces, n_right / n_faces).ppf([0.025, 0.975]) / n_faces
+    assert [low, high] == pytest.approx(expected, abs=1.01 / n_faces)
+
+
+def test_accuracy_of_many_faces_is_nearly_normal():
+    y, predictions = guesses(3589)
+    estimate, low, high = intervals(y, predictions).loc["accuracy"]
+    half = 1.96 * np.sqrt(estimate * (1 - estimate) / 3589)
+    assert [low, high] == pytest.approx([estimate - half, estimate + half], abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("metric", "score"),
+    [
+        ("accuracy", accuracy_score),
+        ("macro_f1", lambda y, p: f1_score(y, p, labels=range(7), average="macro", zero_division=0)),
+        ("balanced_accuracy", balanced_accuracy_score),
+        ("recall_Fear", lambda y, p: recall_score(y, p, labels=[2], average="macro")),
+    ],
+)
+def test_agrees_with_scipy_resampling_faces_with_all_their_predictions(metric, score):
+    y, predictions = guesses(140, n_seeds=2)
+    reference = stats.bootstrap(
+        (y, *predictions),
+        lambda y, *predictions: np.mean([score(y, one) for one in predictions]),
+        paired=True,
+        vectorized=False,
+        method="percentile",
+        n_resamples=800,
+        rng=np.random.default_rng(1),
+    )
+    row = intervals(y, predictions).loc[metric]
+    # The 2.5 % quantile of 800 resamples has a standard error of 0.094 standard deviations of the score.
+    tolerance = 4 * 0.1 * reference.standard_error
+    assert [row["low"], row["high"]] == pytest.approx(reference.confidence_interval, abs=tolerance)
+
+
+def test_the_same_predictions_twice_tell_no_more():
+    y, (predictions,) = guesses(70)
+    pd.testing.assert_frame_equal(intervals(y, [predictions, predictions]), intervals(y, predictions))
+
+
+def test_seeds_that_err_on_different_faces_narrow_the_interval():
+    y, predictions = guesses(700, n_seeds=5)
+    mean, first = intervals(y, predictions).loc["accuracy"], intervals(y, predictions[0]).loc["accuracy"]
+    assert mean["high"] - mean["low"] < 0.6 * (first["high"] - first["low"])
+
+
+def test_the_truth_is_covered_about_as_often_as_promised():
+    covered = []
+    for seed in range(200):
+        row = intervals(*guesses(210, seed=seed, hit=0.65), n_resamples=400).loc["accuracy"]
+        covered.append(row["low"] <= 0.7 <= row["high"])
+    assert 0.9 <= np.mean(covered) <= 0.99
+
+
+def test_a_higher_level_is_wider():
+    y, predictions = guesses(700)
+    narrow, wide = intervals(y, predictions, level=0.5), intervals(y, predictions, level=0.99)
+    assert (wide["low"] < narrow["low"]).all() and (wide["high"] > narrow["high"]).all()
+
+
+def test_the_seed_decides():
+    y, predictions = guesses(70)
+    first = intervals(y, predictions, seed=1)
+    pd.testing.assert_frame_equal(first, intervals(y, predictions, seed=1))
+    other = intervals(y, predictions, seed=2)
+    assert not first.equals(other)
+    assert first.to_numpy() == pytest.approx(other.to_numpy(), abs=0.1)
+
+
+def test_who_is_always_right_is_sure():
+    assert (intervals(np.arange(70) % 7, np.arange(70) % 7, n_resamples=500) == 1).all(axis=None)
+
+
+def test_an_emotion_without_a_face_has_no_interval():
+    table = intervals([0, 0, 0, 2], [0, 1, 0, 2])
+    assert table.loc["recall_Disgust", "estimate"] == 0
+    assert table.loc["recall_Disgust", ["low", "high"]].isna().all()
+    assert table.loc["accuracy", "low":"high"].tolist() == [0.25, 1]
+    assert table.loc["balanced_accuracy", "high"] == 1
+    # No resample has more than two emotions with a score: macro-F1 counts the five others as zeros.
+    assert table.loc["macro_f1", "high"] == pytest.approx(2 / 7)
+
+
+def test_resamples_without_the_emotion_do_not_count_for_its_recall():
+    y = [*range(7)] * 3 + [0]
+    assert intervals(y, y).loc["recall_Disgust", "low":"high"].tolist() == [1, 1]
+    # One face of emotion 1 is in 63 % of the resamples, always right.
+    assert intervals([0, 0, 0, 0, 1], [0, 0, 0, 2, 1]).loc["recall_Disgust", "low":"high"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("y", "predictions", "level"),
+    [
+        ([], [], 0.95),
+        ([0, 1], [0], 0.95),
+        ([0, 1], [[0, 1], [0, 7]], 0.95),
+        ([0, -1], [0, 1], 0.95),
+        ([0, 1], np.full((2, 7), 0.3), 0.95),
+        ([0, 1], [0, 1], 95),
+    ],
+)
+def test_refuses_what_makes_no_interval(y, predictions, level):
+    with pytest.raises(ValueError, match=r"labels|shape|level"):
+        intervals(y, predictions, level=level)
+
+
+def test_a_recognizer_takes_no_five_seconds():
+    y, predictions = guesses(3589)
+    start = time.process_time()
+    intervals(y, predictions)
+    assert time.process_time() - start < 5
+
+
+# McNemar's test
+
+
+@pytest.mark.parametrize(
+    ("only_best", "only_other", "expected"),
+    [(0, 0, 1), (1, 0, 1), (6, 0, 2 / 2**6), (5, 1, 2 * (1 + 6) / 2**6), (3, 3, 1), (0, 10, 2 / 2**10)],
+)
+def test_few_discordant_faces_by_hand(only_best, only_other, expected):
+    assert p_value(only_best, only_other) == pytest.approx(expected)
+
+
+def test_many_discordant_faces_by_hand():
+    # (|10 - 30| - 1)^2 / 40 = 9.025, the square of a standard normal deviate.
+    assert p_value(10, 30) == pytest.approx(2 * stats.norm.sf(np.sqrt(9.025)))
+
+
+@pytest.mark.parametrize("both", [0, 500])
+def test_faces_on_which_both_agree_do_not_count(both):
+    assert mcnemar_matrix(*against(9, 2, both)).loc["best", "other"] == p_value(9, 2)
+
+
+def test_the_exact_test_ends_at_25_discordant_faces():
+    assert p_value(7, 17) == pytest.approx(stats.binomtest(7, 24).pvalue)
+    assert p_value(7, 18) == pytest.approx(stats.chi2.sf(100 / 25, 1))
+
+
+@pytest.mark.parametrize(("only_best", "only_other"), [(3, 9), (12, 40), (130, 90), (700, 701)])
+def test_agrees_with_statsmodels(only_best, only_other):
+    exact = only_best + only_other < 25
+    reference = mcnemar([[10, only_best], [only_other, 0]], exact=exact, correction=True)
+    assert p_value(only_best, only_other) == pytest.approx(reference.pvalue)
+
+
+def test_the_approximation_is_close_to_the_exact_test():
+    assert p_value(230, 180) == pytest.approx(stats.binomtest(230, 410).pvalue, abs=0.001)
+
+
+@pytest.mark.parametrize("discordant", [3, 40])
+def test_equally_good_is_no_difference(discordant):
+    assert p_value(discordant, discordant) == 1
+
+
+def test_matrix_of_all_pairs():
+    y, predictions = guesses(500, n_seeds=3)
+    names = ["hog", "lbp", "cnn"]
+    table = mcnemar_matrix(y, dict(zip(names, predictions, strict=True)))
+    assert list(table) == list(table.index) == names
+    assert (np.diag(table) == 1).all()
+    assert (table == table.T).all(axis=None)
+    for i, j in [(0, 1), (0, 2), (1, 2)]:
+        counts = pd.crosstab(predictions[i] == y, predictions[j] == y)
+        assert table.iloc[i, j] == pytest.approx(mcnemar(counts, exact=False).pvalue)
+
+
+def test_predictions_of_other_faces_are_refused():
+    with pytest.raises(ValueError, match="cnn: 2 predictions for 3 faces"):
+        mcnemar_matrix([0, 1, 2], {"hog": [0, 1, 2], "cnn": [0, 1]})
+
+
+# Against the best
+
+
+def test_counts_against_the_best():
+    table = versus_best(*against(9, 2), best="best")
+    assert list(table) == ["only_best_right", "only_other_right", "p", "p_holm", "distinguishable"]
+    assert list(table.index) == ["other"]
+    assert table.loc["other", ["only_best_right", "only_other_right"]].tolist() == [9, 2]
+    assert table.loc["other", "p"] == table.loc["other", "p_holm"] == p_value(9, 2)
+
+
+def test_holm_by_hand():
+    # p = 2^-4, 2^-7, 2^-5, 2^-6: the smallest four times, the next three times and so on.
+    table = versus_best(*missing(five=5, eight=8, six=6, seven=7), best="best")
+    assert table["p"].to_dict() == pytest.approx({"five": 2**-4, "eight": 2**-7, "six": 2**-5, "seven": 2**-6})
+    holm = {"five": 2 * 2**-5, "eight": 4 * 2**-7, "six": 2 * 2**-5, "seven": 3 * 2**-6}
+    assert table["p_holm"].to_dict() == pytest.approx(holm)
+    assert table["distinguishable"].to_dict() == {"five": False, "eight": True, "six": False, "seven": True}
+
+
+def test_holm_neither_falls_nor_exceeds_one():
+    table = versus_best(*missing(eight=8, as_eight=8, none=0, one=1), best="best")
+    assert table["p_holm"].tolist() == pytest.approx([4 * 2**-7, 4 * 2**-7, 1, 1])
+
+
+def test_holm_agrees_with_statsmodels_and_the_matrix():
+    y, predictions = guesses(800, n_seeds=6, hit=0.5)
+    named = {f"r{i}": np.where(np.arange(800) < 50 * i, y, one) for i, one in enumerate(predictions)}
+    table = versus_best(y, named, "r5")
+    assert list(table.index) == ["r0", "r1", "r2", "r3", "r4"]
+    assert table["p"].tolist() == mcnemar_matrix(y, named).loc["r5", table.index].tolist()
+    reject, corrected, *_ = multipletests(table["p"], alpha=0.05, method="holm")
+    assert table["p_holm"].tolist() == corrected.tolist()
+    assert table["distinguishable"].tolist() == reject.tolist()
+    assert set(reject) == {True, False}
+
+
+def test_the_best_alone_has_no_comparison():
+    table = versus_best([0, 1], {"best": [0, 1]}, "best")
+    assert table.empty and "p_holm" in table
+
+
+def test_the_best_must_be_there():
+    with pytest.raises(KeyError, match="cnn"):
+        versus_best([0, 1], {"hog": [0, 1]}, "cnn")
+
+
+# Spread over seeds
+
+
+def test_mean_and_spread_by_hand(record):
+    right, two_wrong, three_wrong = [*range(7)], [1, 0, *range(2, 7)], [0, 0, 0, 0, *range(4, 7)]
+    table = over_seeds(
+        [
+            record("hog", right, right),
+            record("hog", right, two_wrong, seed=1),
+            record("cnn", right, three_wrong),
+            {"recognizer": "cnn", "seed": 1, "status": "failed"},
+        ]
+    )
+    assert list(table) == ["mean", "std", "n"]
+    assert list(table.index) == [(name, metric) for name in ("hog", "cnn") for metric in METRICS]
+    assert table.loc[("hog", "accuracy")].tolist() == pytest.approx([6 / 7, 2 / 7 / np.sqrt(2), 2])
+    assert table.loc[("hog", "recall_Angry")].tolist() == pytest.approx([0.5, np.sqrt(0.5), 2])
+    assert table.loc[("hog", "recall_Fear")].tolist() == [1, 0, 2]
+    assert table.loc[("cnn", "accuracy")].tolist() == pytest.approx([4 / 7, np.nan, 1], nan_ok=True)
+
+
+def test_spread_on_the_validation_split(record):
+    right, two_wrong = [*range(7)], [1, 0, *range(2, 7)]
+    table = over_seeds([record("hog", two_wrong, right)], split="valid")
+    assert table.loc[("hog", "accuracy"), "mean"] == pytest.approx(5 / 7)
+
+
+def test_no_record_no_row():
+    assert over_seeds([]).empty
