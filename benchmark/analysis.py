@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.data import DataError, Dataset
+from benchmark.data import Dataset
 from benchmark.decision import compare
 from benchmark.duplicates import Copies, copies
-from benchmark.ferplus import read_votes, score
+from benchmark.ferplus import Votes, score
 from benchmark.metrics import evaluate
 from benchmark.protocol import Protocol
 from benchmark.store import Probabilities, Record, Store
@@ -45,8 +47,10 @@ def store_copies(store: Store, data: Dataset, protocol: Protocol) -> None:
     found = copies(data, protocol)
     path = store.root / COPIES
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    partial = path.with_suffix(".tmp")
+    with partial.open("wb") as file:
         np.savez_compressed(file, **vars(found), fingerprint=np.array(data.fingerprint))
+    os.replace(partial, path)
 
 
 def load_copies(store: Store, fingerprint: str) -> Copies | None:
@@ -54,24 +58,27 @@ def load_copies(store: Store, fingerprint: str) -> Copies | None:
     try:
         with np.load(store.root / COPIES) as arrays:
             kept = dict(arrays)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     return Copies(**kept) if str(kept.pop("fingerprint", "")) == fingerprint else None
 
 
-def store_ferplus(store: Store, done: Sequence[Record], path: Path) -> None:
+def store_ferplus(store: Store, done: Sequence[Record], votes: Votes) -> None:
     """Keep the scores against FER+ of finished runs, so that derived tables need its file no more.
 
     Only sums are kept: which faces FER+ calls no faces stays with its own file.
 
-    Raises
-    ------
-    DataError
-        If the file cannot be used, or has other faces than the runs.
+    Parameters
+    ----------
+    store : Store
+    done : sequence of dict
+        Finished records of the same data.
+    votes : ndarray of shape (n_faces, 10)
+        Votes on the reported split, from `benchmark.ferplus.FerPlus.of`.
     """
     firsts = _firsts(done)
     runs = {name: store.probabilities(record) for name, record in firsts.items()}
-    table = against_ferplus(runs, path, done[0]["protocol"]["report"])
+    table = against_ferplus(runs, votes)
     table["run"] = [firsts[name]["probabilities_sha256"] if name in firsts else "" for name in table.index]
     table.to_csv(store.root / FERPLUS)
 
@@ -166,16 +173,10 @@ def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataF
     return pd.DataFrame(rows).set_index(["recognizer", "without"])
 
 
-def against_ferplus(runs: Mapping[str, Probabilities], path: Path, usage: str) -> pd.DataFrame:
-    """Return the scores against FER+ of every recognizer, and of FER2013's own labels, on the faces of a split."""
-    votes = read_votes(path).votes[usage]
+def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataFrame:
+    """Return the scores against FER+ of every recognizer, and of FER2013's own labels."""
     rows: dict[str, dict[str, Any]] = {}
     for name, each in runs.items():
-        if len(votes) != len(each.y_test):
-            raise DataError(
-                f"{path}: {len(votes)} rows of Usage {usage}, but the records have {len(each.y_test)} such faces: "
-                "use FER+ with runs on the complete FER2013"
-            )
         scores = score(votes, each.y_test, each.test)
         labels = scores["labels"]
         counts = {"n_faces": scores["n_faces"], **scores["left_out"]}

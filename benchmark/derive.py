@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -44,11 +46,10 @@ README_COLUMNS = (
 def derive(root: Path) -> pd.DataFrame:
     """Write leaderboard, confusion matrices, figures, analysis and ``best.json``; return the leaderboard.
 
-    Only ``runs/`` is read, so that everything comes back without the data when it was deleted. Records made from other
-    data than the newest one stand in the leaderboard with that status, without scores.
+    Only ``runs/`` is read, so that everything comes back without the data when it was deleted.
     """
     store = Store(root)
-    records = same_data(store.records())
+    records = current_records(store)
     board = leaderboard(records)
     board.to_csv(root / "leaderboard.csv", index=False)
     done = finished(records)
@@ -57,7 +58,9 @@ def derive(root: Path) -> pd.DataFrame:
         return board
     tables = analyse(store, done)
     trust = summary(tables)
-    (root / "leaderboard.md").write_text(f"{heading(done[0])}\n{to_markdown(board)}\n{to_markdown(trust)}", "utf-8")
+    (root / "leaderboard.md").write_text(
+        f"{heading(done[0], root.name)}\n{to_markdown(board)}\n{to_markdown(trust)}", "utf-8"
+    )
     _draw(root, done, tables.pop("precision_recall"))
     for stem, table in {**tables, "summary": trust.set_index("recognizer")}.items():
         (root / "analysis").mkdir(exist_ok=True)
@@ -66,27 +69,41 @@ def derive(root: Path) -> pd.DataFrame:
     return board
 
 
-def same_data(records: Sequence[Record]) -> list[Record]:
-    """Return the records, those made from other data than the newest one turned into rows without scores."""
-    if not records:
-        return []
-    fingerprint = max(records, key=lambda record: record["finished"])["data_fingerprint"]
+def current_records(store: Store) -> list[Record]:
+    """Return the records of a folder, with what does not go together turned into rows without scores.
+
+    Those are runs on other data than the newest one, runs whose probabilities are gone or damaged, and ensembles of
+    members that ran again since.
+    """
+    records = store.records()
+    done = [record for record in records if record["status"] == "ok"]
+    fingerprint = max(done, key=lambda record: record["finished"])["data_fingerprint"] if done else ""
+    sums = {(record["recognizer"], record["seed"]): record["probabilities_sha256"] for record in done}
+
+    def problem(record: Record) -> str:
+        if record["data_fingerprint"] != fingerprint:
+            return "made from other data"
+        if not store.is_intact(record):
+            return "its probabilities are missing or damaged"
+        if any(sums.get((name, record["seed"])) != was for name, was in record["members"].items()):
+            return "a member ran again since"
+        return ""
+
+    problems = [problem(record) if record["status"] == "ok" else "" for record in records]
     return [
-        record
-        if record["data_fingerprint"] == fingerprint
-        else {**record, "status": "stale", "error": "made from other data, run it again"}
-        for record in records
+        {**record, "status": "stale", "error": f"{why}, run it again"} if why else record
+        for record, why in zip(records, problems, strict=True)
     ]
 
 
-def heading(record: Record) -> str:
-    """Return the lines above a leaderboard: data, protocol, what sets the run apart."""
+def heading(record: Record, folder: str) -> str:
+    """Return the lines above a leaderboard: data, protocol, what sets the folder's runs apart."""
     protocol, sizes = record["protocol"], record["n_faces"]
     lines = [
-        f"# {record['dataset']}, protocol {protocol['name']}",
+        f"# {record['dataset']}, {folder}",
         "",
-        f"Fitted on {protocol['fit']} ({sizes['fit']:,} faces), selected and ranked on {protocol['select']} "
-        f"({sizes['select']:,}), reported on {protocol['report']} ({sizes['report']:,}). "
+        f"Protocol {protocol['name']}: fitted on {protocol['fit']} ({sizes['fit']:,} faces), selected and ranked on "
+        f"{protocol['select']} ({sizes['select']:,}), reported on {protocol['report']} ({sizes['report']:,}). "
         f"Class weights: {record['class_weight']}. Data fingerprint: {record['data_fingerprint']}.",
     ]
     if record["note"]:
@@ -103,12 +120,16 @@ def update_readme(readme: Path, roots: Sequence[Path]) -> None:
     text = readme.read_text("utf-8")
     for root in roots:
         trust = pd.read_csv(root / "analysis" / "summary.csv", dtype=str, keep_default_na=False)
-        board = leaderboard(same_data(Store(root).records()))
-        for kind, table in (("board", to_markdown(board, README_COLUMNS)), ("trust", to_markdown(trust))):
-            before, found, rest = text.partition(f"<!-- {kind}: {root.as_posix()} -->\n")
-            _, closed, after = rest.partition("<!-- end -->")
-            if found and closed:
-                text = before + found + table + closed + after
+        board = leaderboard(current_records(Store(root)))
+        tables = {"board": to_markdown(board, README_COLUMNS), "trust": to_markdown(trust)}
+        shown = {kind: f"<!-- {kind}: {root.as_posix()} -->\n" for kind in tables}
+        if not any(marker in text for marker in shown.values()):
+            raise ValueError(f"{readme}: no line {shown['board'].strip()}: add it, and <!-- end --> below it")
+        for kind, marker in shown.items():
+            before, found, rest = text.partition(marker)
+            if found:
+                _, closed, after = rest.partition("<!-- end -->")
+                text = before + found + tables[kind] + (closed or "<!-- end -->\n") + after
     readme.write_text(text, "utf-8")
 
 
@@ -128,14 +149,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.readme:
         try:
             update_readme(args.readme, args.roots)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
     return 0
 
 
 def _draw(root: Path, done: Sequence[Record], curves: pd.DataFrame) -> None:
-    title = f"{done[0]['dataset']}, {done[0]['protocol']['report']}"
+    title = f"{done[0]['dataset']}, {root.name}, {done[0]['protocol']['report']}"
     counts = {name: _confusion(done, name) for name in dict.fromkeys(record["recognizer"] for record in done)}
     for name, table in counts.items():
         _save(ConfusionDisplay(table, f"{name} ({title})"), root / "confusion" / name)
@@ -144,7 +165,11 @@ def _draw(root: Path, done: Sequence[Record], curves: pd.DataFrame) -> None:
     ).T
     figures = root / "figures"
     _save(RecallDisplay(recall, f"Recall of every emotion ({title})"), figures / "recall")
-    faces = {"true": next(iter(counts.values())).sum(axis=1), **{name: table.sum() for name, table in counts.items()}}
+    runs = Counter(record["recognizer"] for record in done)
+    # The floor predicts one emotion for all: its bar would dwarf the others.
+    shown = {record["recognizer"]: None for record in done if record["family"] != "floor"}
+    faces = {"true": next(iter(counts.values())).sum(axis=1) / runs[done[0]["recognizer"]]}
+    faces |= {name: counts[name].sum() / runs[name] for name in shown}
     _save(DistributionDisplay(pd.DataFrame(faces), f"True and predicted emotions ({title})"), figures / "distribution")
     if not curves.empty:
         _save(PrecisionRecallDisplay(curves, f"Weak classes ({title})"), figures / "precision_recall")
@@ -152,7 +177,7 @@ def _draw(root: Path, done: Sequence[Record], curves: pd.DataFrame) -> None:
         if record["history"]:
             table = pd.DataFrame(record["history"])
             table.index = pd.RangeIndex(1, len(table) + 1, name="epoch")
-            display = TrainingDisplay(table, f"{record['recognizer']} ({record['dataset']})")
+            display = TrainingDisplay(table, f"{record['recognizer']} ({record['dataset']}, {root.name})")
             _save(display, figures / f"training_{record['recognizer']}_seed{record['seed']}")
 
 
@@ -168,20 +193,18 @@ def _confusion(done: Sequence[Record], name: str) -> pd.DataFrame:
     return pd.DataFrame(counts, index=pd.Index(EMOTIONS, name="true"), columns=EMOTIONS)
 
 
-def _best(done: Sequence[Record]) -> dict:
+def _best(done: Sequence[Record]) -> dict[str, Any]:
     """Return the recognizers in the order of validation macro-F1, each with the artifact of its first seed."""
-    firsts = [next(runs) for _, runs in groupby(done, lambda record: record["recognizer"])]
+    ranking = []
+    for name, runs in groupby(done, lambda record: record["recognizer"]):
+        each = list(runs)
+        macro_f1 = fmean(record["valid"]["macro_f1"] for record in each)
+        ranking.append({"recognizer": name, "artifact": each[0]["artifact"], "valid_macro_f1": macro_f1})
     return {
+        "dataset": done[0]["dataset"],
         "chosen_by": f"macro-F1 on {done[0]['protocol']['select']}",
-        "best": firsts[0]["recognizer"],
-        "ranking": [
-            {
-                "recognizer": record["recognizer"],
-                "artifact": record["artifact"],
-                "valid_macro_f1": record["valid"]["macro_f1"],
-            }
-            for record in firsts
-        ],
+        "best": ranking[0]["recognizer"],
+        "ranking": ranking,
     }
 
 

@@ -104,7 +104,9 @@ class DistributionDisplay:
 
     def plot(self, ax: Axes) -> Axes:
         """Draw into `ax`."""
-        colours = ["#333333" if name == "true" else PALETTE[place % 8] for place, name in enumerate(self.table)]
+        colours = [
+            "#333333" if name == "true" else PALETTE[place % len(PALETTE)] for place, name in enumerate(self.table)
+        ]
         self.table.plot.bar(ax=ax, color=colours, width=0.82, rot=0)
         ax.set(title=self.title, xlabel="", ylabel="faces")
         ax.legend(frameon=False, fontsize=8, ncols=2)
@@ -133,7 +135,9 @@ class PrecisionRecallDisplay:
             curves = self.table.xs(emotion, level="emotion")
             for place, name in enumerate(curves.index.unique()):
                 curve = curves.loc[[name]]
-                panel.plot(curve["recall"], curve["precision"], color=PALETTE[place % 8], label=name, linewidth=1.6)
+                colour = PALETTE[place % len(PALETTE)]
+                # Steps, since between two thresholds there is nothing.
+                panel.plot(curve["recall"], curve["precision"], color=colour, label=name, drawstyle="steps-post")
             panel.set(title=emotion, xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
             panel.spines[["top", "right"]].set_visible(False)
         panels[0, 0].set_ylabel("precision")

@@ -15,7 +15,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from benchmark.data import DataError, load_dataset
+from benchmark.ferplus import Votes, read_votes
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
+from benchmark.store import Store
 from benchmark.study import Study
 from models.registry import Entry, recognizers
 
@@ -35,7 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 good, 1 some recognizer failed, 2 usage or data, 130 interrupted.
     """
-    args = build_parser().parse_args(argv)
+    try:
+        return _main(build_parser().parse_args(argv))
+    except KeyboardInterrupt:
+        print("interrupted: finished runs are kept, the same command goes on from them", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(args: argparse.Namespace) -> int:
     known = recognizers()
     try:
         if args.list:
@@ -44,25 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         entries = select(known, ["*"] if args.all else args.only)
         setting = Setting(PROTOCOLS[args.protocol], args.class_weight, args.limit, parse_overrides(args.set, known))
         data = load_dataset(args.data, limit=args.limit)
+        votes = read_votes(Path(args.ferplus)).of(data, setting.protocol.report) if args.ferplus else None
     except (UsageError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     root = Path(args.results) / data.name / setting.folder
+    others = {record["data_fingerprint"] for record in Store(root).records()} - {data.fingerprint}
+    if others:
+        print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     study = Study(entries, args.seeds, data, setting, root)
     if args.dry_run:
         for run in study.runs:
             print(f"{run.entry.name:16} seed {run.seed}  {study.state(run, args.rerun)}")
         return 0
     try:
-        return _execute(study, args.rerun, args.ferplus)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _execute(study, args.rerun, votes)
     except OSError as error:
-        print(
-            f"error: {error.filename or root}: {error.strerror}: free some space or choose --results DIR",
-            file=sys.stderr,
-        )
+        fix = "make it writable, free some space, or choose --results DIR"
+        print(f"error: {error.filename or root}: {error.strerror}: {fix}", file=sys.stderr)
         return 2
 
 
@@ -118,7 +126,9 @@ def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[st
         if not (equals and dot):
             raise UsageError(f"--set {item}: write it as NAME.PARAM=VALUE, e.g. hog_svm.C=3")
         (entry,) = select(known, [name])[-1:]
-        parameters = entry.make().get_params()
+        parameters = {} if entry.error else entry.make().get_params()
+        if parameter == "random_state":
+            raise UsageError(f"--set {item}: the seed is --seeds")
         if entry.name != name or parameter not in parameters:
             raise UsageError(f"--set {item}: {entry.name} has the parameters {', '.join(parameters) or 'none'}")
         try:
@@ -129,7 +139,7 @@ def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[st
     return overrides
 
 
-def _execute(study: Study, rerun: bool, ferplus: str | None) -> int:
+def _execute(study: Study, rerun: bool, votes: Votes | None) -> int:
     failed, interrupted = False, False
     bar = tqdm(total=len(study.runs), unit="run", disable=None)
     bar.set_description(study.runs[0].entry.name)
@@ -145,28 +155,27 @@ def _execute(study: Study, rerun: bool, ferplus: str | None) -> int:
     finally:
         bar.close()
     if study.store.records():
-        board = _derive(study, ferplus)
+        board = _derive(study, votes, search=not interrupted)
         print(board[["rank", "recognizer", *SCORES, "status"]].to_string(index=False, float_format="%.3f", na_rep=""))
         print(f"\n{study.store.root}: leaderboard, confusion matrices, figures, records and models")
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)
     if interrupted:
-        print("interrupted: finished runs are kept, the same command goes on from them", file=sys.stderr)
-        return INTERRUPTED
+        raise KeyboardInterrupt
     return int(failed)
 
 
-def _derive(study: Study, ferplus: str | None) -> pd.DataFrame:
+def _derive(study: Study, votes: Votes | None, search: bool) -> pd.DataFrame:
     # These import matplotlib and statsmodels, which --list and --dry-run do not need.
     from benchmark.analysis import store_copies, store_ferplus
-    from benchmark.derive import derive, same_data
+    from benchmark.derive import current_records, derive
     from benchmark.leaderboard import finished
 
-    done = finished(same_data(study.store.records()))
-    if done:
+    done = finished(current_records(study.store))
+    if done and search:
         store_copies(study.store, study.data, study.setting.protocol)
-        if ferplus:
-            store_ferplus(study.store, done, Path(ferplus))
+        if votes is not None:
+            store_ferplus(study.store, done, votes)
     return derive(study.store.root)
 
 

@@ -57,8 +57,9 @@ class Store:
 
     def records(self) -> list[Record]:
         """Return every record of the folder, by recognizer and seed."""
-        paths = self.root.glob("runs/*/seed*.json")
-        found = [self.read(path.parent.name, int(path.stem.removeprefix("seed"))) for path in sorted(paths)]
+        paths = sorted(self.root.glob("runs/*/seed*.json"))
+        seeds = [(path.parent.name, path.stem.removeprefix("seed")) for path in paths]
+        found = [self.read(name, int(seed)) for name, seed in seeds if seed.isdecimal()]
         return [record for record in found if record is not None]
 
     def write(self, record: Mapping[str, Any], probabilities: Probabilities | None = None) -> Record:
@@ -83,7 +84,9 @@ class Store:
 
     def is_fresh(self, record: Mapping[str, Any] | None, digest: str) -> bool:
         """Return whether the run with this digest is finished and its probabilities are unharmed."""
-        if record is None or record["status"] != "ok" or record["digest"] != digest:
-            return False
+        return record is not None and record["status"] == "ok" and record["digest"] == digest and self.is_intact(record)
+
+    def is_intact(self, record: Mapping[str, Any]) -> bool:
+        """Return whether the probabilities of a finished run are there and unharmed."""
         path = self.path(record["recognizer"], record["seed"]).with_suffix(".npz")
         return path.is_file() and sha256(path) == record["probabilities_sha256"]

@@ -57,6 +57,8 @@ class Study:
         self.data = data
         self.setting = setting
         self.store = Store(root)
+        # The code that runs is the code imported by now, whatever becomes of the files meanwhile.
+        self._code = {entry.name: code_digest(entry.module) for entry in entries}
 
     def state(self, run: Run, rerun: bool = False) -> str:
         """Return ``fresh``, or why the run has to be done: missing, failed, skipped, stale, rerun or broken."""
@@ -74,7 +76,8 @@ class Study:
     def execute(self, rerun: bool = False) -> Iterator[tuple[Run, str, Record]]:
         """Do every run that is not fresh, one by one; yield each with its former state and its record.
 
-        A run that fails leaves a record with its error, and the others go on.
+        A run that fails leaves a record with its error, and the others go on; it never takes the place of a finished
+        run.
         """
         for run in self.runs:
             state = self.state(run, rerun)
@@ -92,16 +95,17 @@ class Study:
         """
         facts = {
             "params": self._make(run).get_params(),
-            "code": code_digest(run.entry.module),
+            "code": self._code[run.entry.name],
             "data": self.data.fingerprint,
             "protocol": asdict(self.setting.protocol),
             "class_weight": self.setting.class_weight,
             "seed": run.seed,
-            "members": [
-                (self.store.read(name, run.seed) or {}).get("probabilities_sha256") for name in run.entry.members
-            ],
+            "members": list(self._member_probabilities(run).values()),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _member_probabilities(self, run: Run) -> dict[str, str | None]:
+        return {name: (self.store.read(name, run.seed) or {}).get("probabilities_sha256") for name in run.entry.members}
 
     def _make(self, run: Run) -> Any:
         recognizer = run.entry.make() if run.entry.members else run.entry.make(random_state=run.seed)
@@ -109,9 +113,9 @@ class Study:
 
     def _do(self, run: Run) -> Record:
         facts = self._facts(run)
-        reason = run.entry.skip()
+        reason = run.entry.skip() or self._skipped_member(run)
         if reason:
-            return self.store.write({**facts, "status": "skipped", "error": reason})
+            return self._unfinished({**facts, "status": "skipped", "error": reason})
         try:
             facts["digest"] = self.digest(run)
             outcome = self._outcome(run)
@@ -124,7 +128,7 @@ class Study:
             )
         except Exception as error:  # whatever a recognizer raises is its row in the board
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
-            return self.store.write(
+            return self._unfinished(
                 {**facts, "status": "failed", "error": summary, "traceback": traceback.format_exc()}
             )
         artifact_mb = (self.store.root / "models" / card["artifact"]).stat().st_size / MB
@@ -140,9 +144,18 @@ class Study:
                 "history": outcome.history,
                 "artifact": card["artifact"],
                 "artifact_sha256": card["sha256"],
+                "members": self._member_probabilities(run),
             },
             outcome.probabilities,
         )
+
+    def _unfinished(self, record: Record) -> Record:
+        kept = self.store.read(record["recognizer"], record["seed"])
+        return record if kept and kept["status"] == "ok" else self.store.write(record)
+
+    def _skipped_member(self, run: Run) -> str:
+        reasons = {name: self.entries[name].skip() for name in run.entry.members if name in self.entries}
+        return "; ".join(f"its member {name} {reason}" for name, reason in reasons.items() if reason)
 
     def _outcome(self, run: Run) -> Outcome:
         if not run.entry.members:

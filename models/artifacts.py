@@ -187,7 +187,7 @@ def _load_best(results: Path) -> Any:
                 )
                 warnings.warn(
                     f"using {each['recognizer']}: better on validation, but not here: {better}; "
-                    "python -m benchmark.run --all --rerun makes them",
+                    "with FER2013 at hand, python -m benchmark.run --only NAME --rerun makes them",
                     stacklevel=3,
                 )
             return load(artifact)
@@ -212,5 +212,6 @@ def _sibling(artifact: Path, stem: str) -> Path:
         if path.is_file():
             return path
     raise ArtifactError(
-        f"{artifact}: its member {stem} is not beside it: make it with python -m benchmark.run --only {stem} --rerun"
+        f"{artifact}: its member {stem} is not beside it: with the data at hand, "
+        f"python -m benchmark.run --only {stem.split('-seed', maxsplit=1)[0]} --rerun makes it"
     )

@@ -38,8 +38,17 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         If the file is missing or no image that Pillow reads.
     """
     with Image.open(path) as image:
-        grey = ImageOps.exif_transpose(image).convert("L")
+        grey = _eight_bits(ImageOps.exif_transpose(image)).convert("L")
     return np.asarray(grey.resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.LANCZOS))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return the image with 8 bits a channel: Pillow itself would cut off what is brighter than 255."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535 if image.mode.startswith("I") else 1 if values.max() <= 1 else 255
+    return Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,6 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if warning.category is UserWarning:
             print(f"note: {warning.message}", file=sys.stderr)
 
+    trained_on = recognizer.card_.get("dataset", "unknown")
+    if trained_on == "synthetic":
+        print("note: this model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
+
     read, faces, failed = [], [], False
     for path in args.images:
         try:
@@ -78,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if faces:
         labels = [EMOTIONS[label] for label in recognizer.classes_]
         probabilities = recognizer.predict_proba(np.stack(faces).reshape(len(faces), -1))
-        _print(read, labels, probabilities, args.json)
+        _print(read, labels, probabilities, trained_on if args.json else None)
         if args.plot:
             try:
                 plot_predictions(read, faces, labels, probabilities).savefig(args.plot)
@@ -88,13 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(failed)
 
 
-def _print(paths: Sequence[str], labels: Sequence[str], probabilities: NDArray, as_json: bool) -> None:
+def _print(paths: Sequence[str], labels: Sequence[str], probabilities: NDArray, trained_on: str | None) -> None:
     width = max(map(len, paths))
     for path, row in zip(paths, probabilities, strict=True):
         emotion = labels[row.argmax()]
         by_label = dict(zip(labels, row.astype(float).round(4).tolist(), strict=True))
-        if as_json:
-            print(json.dumps({"image": path, "emotion": emotion, "probabilities": by_label}))
+        if trained_on is not None:
+            print(json.dumps({"image": path, "emotion": emotion, "probabilities": by_label, "trained_on": trained_on}))
         else:
             print(
                 f"{path:{width}}  {emotion:8}  "

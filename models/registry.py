@@ -51,7 +51,7 @@ class Entry:
     @property
     def module(self) -> str:
         """Dotted name of the file."""
-        return f"models.{self.name}"
+        return self.factory.__module__ if self.factory else f"models.{self.name}"
 
     def skip(self) -> str:
         """Return why the recognizer cannot run here, or an empty string."""

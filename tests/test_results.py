@@ -17,6 +17,17 @@ FOLDERS = sorted(path.parent for path in ROOT.glob("results/fer2013/*/runs"))
 PROTOCOLS = [ROOT / "results" / "fer2013" / name for name in ("kaggle", "seed")]
 
 
+NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+
+
+def assert_same(path, other):
+    """Assert that texts are equal but for the last digits of numbers, which another processor may round otherwise."""
+    first, second = path.read_text("utf-8"), other.read_text("utf-8")
+    assert NUMBER.sub("#", first) == NUMBER.sub("#", second), other
+    numbers = [[float(number) for number in NUMBER.findall(text)] for text in (first, second)]
+    assert numbers[0] == pytest.approx(numbers[1], rel=1e-6, abs=1.1e-3), other
+
+
 @pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
 def test_records_are_scored_from_their_probabilities(root):
     store = Store(root)
@@ -24,6 +35,7 @@ def test_records_are_scored_from_their_probabilities(root):
     assert records
     for record in records:
         assert record["status"] == "ok"
+        assert record["cost"]["artifact_mb"] < 100
         npz = store.path(record["recognizer"], record["seed"]).with_suffix(".npz")
         assert sha256(npz) == record["probabilities_sha256"]
         stored = store.probabilities(record)
@@ -44,7 +56,7 @@ def test_derived_tables_are_what_the_records_say(root, tmp_path):
     tables = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix in {".csv", ".md"})
     assert tables
     for path in (*tables, Path("best.json")):
-        assert (copy / path).read_text() == (root / path).read_text(), path
+        assert_same(copy / path, root / path)
     figures = {path.relative_to(copy) for path in copy.rglob("*.png")}
     assert figures == {path.relative_to(root) for path in root.rglob("*.png")}
 
@@ -52,7 +64,7 @@ def test_derived_tables_are_what_the_records_say(root, tmp_path):
 @pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
 def test_both_protocols_are_complete(root):
     names = {record["recognizer"] for record in Store(root).records()}
-    assert names == {"cnn", "hog_svm", "lbp_xgb", "majority", "soft_voting"}
+    assert names >= {"cnn", "hog_svm", "lbp_xgb", "majority", "soft_voting"}
     assert len({record["data_fingerprint"] for record in Store(root).records()}) == 1
 
 
@@ -65,7 +77,7 @@ def test_the_readme_shows_the_tables(root, tmp_path, monkeypatch):
     copy.write_text(re.sub(r"( -->\n)\|.*?(<!-- end -->)", r"\1\2", README, flags=re.S), "utf-8")
     assert copy.read_text("utf-8") != README
     update_readme(copy, [path.relative_to(ROOT) for path in PROTOCOLS])
-    assert copy.read_text("utf-8") == README
+    assert_same(copy, ROOT / "README.md")
 
 
 def test_committed_models_load():
@@ -73,3 +85,7 @@ def test_committed_models_load():
 
     path = PROTOCOLS[0] / "models" / "cnn.h5"
     assert load(path).card_["protocol"]["name"] == "kaggle"
+
+
+def test_the_readme_is_finished():
+    assert "@@" not in README

@@ -5,8 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from benchmark.derive import derive, main, same_data, update_readme
-from benchmark.leaderboard import leaderboard
+from benchmark.derive import current_records, derive, main, update_readme
 from benchmark.store import Store
 
 RIGHT, WRONG = [0, 1, 2, 3, 4, 5, 6], [1, 0, 0, 0, 0, 0, 0]
@@ -65,12 +64,50 @@ def test_best_is_chosen_on_validation(tmp_path, record, probabilities):
     assert [each["recognizer"] for each in best["ranking"]] == ["b", "a"]
 
 
-def test_records_of_other_data_have_no_scores_in_the_board(record):
-    old = record("a", RIGHT, RIGHT, data_fingerprint="other", finished="2025-01-01T00:00:00+00:00")
-    board = leaderboard(same_data([old, record("b", WRONG, WRONG)]))
-    assert board["recognizer"].tolist() == ["b", "a"]
-    assert board["status"][1] == "stale: made from other data, run it again"
-    assert pd.isna(board["test_accuracy"][1])
+def statuses(store):
+    return {record["recognizer"]: f"{record['status']} {record['error']}".strip() for record in current_records(store)}
+
+
+def test_records_of_other_data_have_no_scores_in_the_board(tmp_path, record, probabilities):
+    store = Store(tmp_path)
+    store.write(record("old", RIGHT, RIGHT, data_fingerprint="other"), probabilities)
+    path = store.path("old", 0)
+    path.write_text(path.read_text().replace('"finished": "20', '"finished": "19'))
+    store.write(record("new", WRONG, WRONG), probabilities)
+    store.write(record("failed", WRONG, WRONG, data_fingerprint="third", status="failed", error="x"))
+    assert statuses(store) == {
+        "failed": "failed x",
+        "new": "ok",
+        "old": "stale made from other data, run it again",
+    }
+    board = derive(tmp_path)
+    assert board["recognizer"].tolist()[0] == "new"
+    assert board["test_accuracy"].notna().sum() == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_damaged_probabilities_cost_one_row_and_not_the_board(tmp_path, record, probabilities, damage):
+    store = Store(tmp_path)
+    for name in ("good", "bad"):
+        store.write(record(name, RIGHT, WRONG), probabilities)
+    path = store.path("bad", 0).with_suffix(".npz")
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:200])
+    else:
+        path.unlink()
+    assert statuses(store)["bad"] == "stale its probabilities are missing or damaged, run it again"
+    assert derive(tmp_path)["rank"].tolist()[0] == 1
+
+
+def test_an_ensemble_of_a_member_that_ran_again_is_stale(tmp_path, record, probabilities):
+    store = Store(tmp_path)
+    member = store.write(record("member", RIGHT, RIGHT), probabilities)
+    members = {"member": member["probabilities_sha256"]}
+    store.write(record("ensemble", RIGHT, RIGHT, members=members), probabilities)
+    assert statuses(store)["ensemble"] == "ok"
+    probabilities.test[0] = 1 / 7
+    store.write(record("member", RIGHT, RIGHT), probabilities)
+    assert statuses(store)["ensemble"] == "stale a member ran again since, run it again"
 
 
 def test_only_failures_still_make_a_board(tmp_path, record):
@@ -92,6 +129,8 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     assert text.endswith("<!-- end -->\nafter\n")
     assert "| 1 | a | 1.000 |" in text
     assert "old" not in text
+    with pytest.raises(ValueError, match="add it"):
+        update_readme(readme, [root / ".." / "kaggle"])
 
 
 def test_a_folder_without_records_is_an_error(tmp_path, capsys):

@@ -26,9 +26,10 @@ def write(tmp_path):
     return make
 
 
-def faces(training, public, private):
+def faces(training, public, private, label=SURPRISE):
     sizes = {"Training": training, "PublicTest": public, "PrivateTest": private}
-    return Dataset("toy", {u: Split(np.zeros((n, 2304), np.uint8), np.zeros(n, np.int64)) for u, n in sizes.items()})
+    splits = {usage: Split(np.zeros((n, 2304), np.uint8), np.full(n, label)) for usage, n in sizes.items()}
+    return Dataset("toy", splits)
 
 
 def votes(**given):
@@ -44,6 +45,11 @@ def test_votes_are_read_by_usage_and_label(write):
     ferplus = read_votes(write())
     assert ferplus.votes["Training"].tolist() == [[3, 2, 0, 0, 1, 0, 4, 0, 0, 0], [0, 0, 0, 9, 0, 0, 0, 0, 0, 0]]
     assert ferplus.of(faces(2, 1, 1), "PublicTest").tolist() == [[0, 0, 4, 0, 0, 6, 0, 0, 0, 0]]
+
+
+def test_rows_in_another_order_are_refused(write):
+    with pytest.raises(DataError, match=r"fer2013new.csv: the votes do not fit .* not with an image-folder copy"):
+        read_votes(write()).of(faces(2, 1, 1, HAPPY), "PublicTest")
 
 
 def test_usages_may_be_mixed_and_columns_in_another_order(write):

@@ -54,6 +54,8 @@ def test_an_ensemble_brings_its_members(results, capsys):
         (["--all", "--set", "hog_svm"], "NAME.PARAM=VALUE"),
         (["--all", "--set", "hog_svm.D=3"], "has the parameters"),
         (["--all", "--set", "hog_smv.C=3"], "did you mean hog_svm"),
+        (["--all", "--set", "hog_svm.random_state=3"], "the seed is --seeds"),
+        (["--all", "--ferplus", "nowhere.csv"], "nowhere.csv"),
     ],
 )
 def test_usage_errors_are_one_line_and_exit_2(results, capsys, arguments, words):

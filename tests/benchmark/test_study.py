@@ -65,7 +65,8 @@ def test_what_a_record_depends_on_makes_it_stale(faces, tmp_path, monkeypatch):
     assert seed.state(run) == "stale"
     assert make_study(faces, tmp_path, overrides={"majority": {"random_state": 3}}).state(run) == "stale"
     monkeypatch.setattr(study_module, "code_digest", lambda module: "edited")
-    assert first.state(run) == "stale"
+    assert first.state(run) == "fresh", "what was imported runs, whatever the files say now"
+    assert make_study(faces, tmp_path).state(run) == "stale"
 
 
 def test_new_member_probabilities_make_the_ensemble_stale(faces, tmp_path):
@@ -104,6 +105,27 @@ def test_a_failure_is_a_row_and_not_the_end(faces, tmp_path):
     assert "Traceback" in records[0]["traceback"]
     assert "its member majority has no finished run" in records[1]["error"]
     assert study.state(study.runs[0]) == "failed"
+
+
+def test_a_failure_never_takes_the_place_of_a_finished_run(faces, tmp_path):
+    list(make_study(faces, tmp_path).execute())
+    setting = Setting(PROTOCOLS["kaggle"])
+    for entry in (
+        Entry("majority", "floor", lambda random_state: Broken()),
+        Entry("majority", "floor", lambda random_state: Broken(), requires=("no_such_package",)),
+        Entry("majority", error="ImportError: torn"),
+    ):
+        study = Study([entry], [0], faces, setting, tmp_path)
+        ((_, _, record),) = study.execute(rerun=True)
+        assert record["status"] in {"failed", "skipped"}
+        assert study.store.read("majority", 0)["status"] == "ok"
+
+
+def test_an_ensemble_of_a_skipped_member_is_skipped(faces, tmp_path):
+    member = Entry("majority", "floor", lambda random_state: Broken(), requires=("no_such_package",))
+    ensemble = Entry("soft_voting", "ensemble", SoftVoting, members=("majority",))
+    study = Study([member, ensemble], [0], faces, Setting(PROTOCOLS["kaggle"]), tmp_path)
+    assert [record["status"] for _, _, record in study.execute()] == ["skipped", "skipped"]
 
 
 def test_a_missing_package_is_a_skip_with_its_reason(faces, tmp_path):

@@ -1,4 +1,3 @@
-import time
 from statistics import fmean
 
 import numpy as np
@@ -180,13 +179,6 @@ def test_resamples_without_the_emotion_do_not_count_for_its_recall():
 def test_refuses_what_makes_no_interval(y, predictions, level):
     with pytest.raises(ValueError, match=r"labels|shape|level"):
         intervals(y, predictions, level=level)
-
-
-def test_a_recognizer_takes_no_five_seconds():
-    y, predictions = guesses(3589)
-    start = time.process_time()
-    intervals(y, predictions)
-    assert time.process_time() - start < 5
 
 
 # McNemar's test

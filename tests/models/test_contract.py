@@ -31,17 +31,31 @@ def fit(recognizer, faces):
     return recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
 
 
+class Fitted(dict):
+    """Every recognizer by name, fitted when it is first asked for; ensembles from the others."""
+
+    def __init__(self, faces):
+        super().__init__()
+        self.faces = faces
+
+    def __missing__(self, name):
+        entry, valid = ENTRIES[name], self.faces["PublicTest"]
+        if entry.skip():
+            pytest.skip(entry.skip())
+        if entry.members:
+            members = {member: self[member] for member in entry.members}
+            probabilities = {member: each.predict_proba(valid.X) for member, each in members.items()}
+            self[name] = make(name).fit(probabilities, valid.y, np.arange(7)).attach(members)
+        else:
+            before = self.faces["Training"].X.copy()
+            self[name] = fit(make(name), self.faces)
+            np.testing.assert_array_equal(self.faces["Training"].X, before)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def fitted(faces):
-    """Every recognizer, fitted once; ensembles from the others."""
-    done, valid = {}, faces["PublicTest"]
-    for name, entry in ENTRIES.items():
-        if entry.members:
-            probabilities = {member: done[member].predict_proba(valid.X) for member in entry.members}
-            done[name] = make(name).fit(probabilities, valid.y, np.arange(7)).attach(done)
-        else:
-            done[name] = fit(make(name), faces)
-    return done
+    return Fitted(faces)
 
 
 def test_the_registry_has_the_reference_recognizers():
@@ -89,7 +103,7 @@ def test_the_seed_decides_everything(name, fitted, faces):
     np.testing.assert_array_equal(again.predict_proba(X), fitted[name].predict_proba(X))
 
 
-@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("name", [name for name in SINGLE if name != "majority"])
 def test_weights_count(name, fitted, faces):
     train, valid = faces["Training"], faces["PublicTest"]
     weight = np.where(train.y == 3, 100.0, 0.01)

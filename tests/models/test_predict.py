@@ -46,6 +46,22 @@ def test_every_mode_and_size_becomes_a_grey_face(tmp_path, face, mode):
     assert np.corrcoef(read.ravel(), face.ravel())[0, 1] > 0.5
 
 
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint16, 65535), (np.int32, 65535), (np.float32, 1), (np.float32, 255)])
+def test_more_than_8_bits_keep_their_shades(tmp_path, face, dtype, top):
+    path = tmp_path / ("face.tif" if dtype is not np.uint16 else "face.png")
+    Image.fromarray((face / 255 * top).astype(dtype)).save(path)
+    assert np.abs(read_image(path).astype(int) - face).max() <= 1
+
+
+def test_a_model_of_synthetic_faces_says_so(photo, tmp_path, capsys):
+    rows = np.zeros((7, N_PIXELS), np.uint8)
+    recognizer = Majority().fit(rows, range(7), validation=(rows, range(7)))
+    facts = {"recognizer": "majority", "dataset": "synthetic"}
+    card = artifacts.save(recognizer, tmp_path / "models", "majority", facts)
+    assert main([photo, "--model", str(tmp_path / "models" / card["artifact"])]) == 0
+    assert "trained on synthetic faces" in capsys.readouterr().err
+
+
 def test_an_image_is_turned_upright(tmp_path, face):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
@@ -66,6 +82,7 @@ def test_json_has_all_probabilities(model, photo, capsys):
     assert line["image"] == photo
     assert line["emotion"] == "Happy"
     assert list(line["probabilities"]) == ["Angry", "Disgust", "Fear", "Happy", "Surprise", "Neutral"]
+    assert line["trained_on"] == "unknown"
     assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 
