@@ -28,6 +28,7 @@ from benchmark.store import Record, Store
 from models.artifacts import write_json
 from models.labels import EMOTIONS
 
+ANCHORS = Path(__file__).with_name("anchors.csv")
 README_COLUMNS = (
     "rank",
     "recognizer",
@@ -112,25 +113,32 @@ def heading(record: Record, folder: str) -> str:
 
 
 def update_readme(readme: Path, roots: Sequence[Path]) -> None:
-    """Put the tables of `roots` between their markers.
+    """Put tables between their markers.
 
-    ``<!-- board: ROOT -->`` takes the leaderboard, ``<!-- trust: ROOT -->`` the summary of its analysis; both end with
-    ``<!-- end -->``.
+    ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
+    ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
+
+    Raises
+    ------
+    ValueError
+        If there is no place for a root's leaderboard.
     """
     text = readme.read_text("utf-8")
+    text = _between_markers(text, "anchors", to_markdown(pd.read_csv(ANCHORS, dtype=str)))
     for root in roots:
-        trust = pd.read_csv(root / "analysis" / "summary.csv", dtype=str, keep_default_na=False)
+        if f"<!-- board: {root.as_posix()} -->" not in text:
+            raise ValueError(f"{readme}: no line <!-- board: {root.as_posix()} -->: add it, and <!-- end --> below it")
         board = leaderboard(current_records(Store(root)))
-        tables = {"board": to_markdown(board, README_COLUMNS), "trust": to_markdown(trust)}
-        shown = {kind: f"<!-- {kind}: {root.as_posix()} -->\n" for kind in tables}
-        if not any(marker in text for marker in shown.values()):
-            raise ValueError(f"{readme}: no line {shown['board'].strip()}: add it, and <!-- end --> below it")
-        for kind, marker in shown.items():
-            before, found, rest = text.partition(marker)
-            if found:
-                _, closed, after = rest.partition("<!-- end -->")
-                text = before + found + tables[kind] + (closed or "<!-- end -->\n") + after
+        trust = pd.read_csv(root / "analysis" / "summary.csv", dtype=str, keep_default_na=False)
+        text = _between_markers(text, f"board: {root.as_posix()}", to_markdown(board, README_COLUMNS))
+        text = _between_markers(text, f"trust: {root.as_posix()}", to_markdown(trust))
     readme.write_text(text, "utf-8")
+
+
+def _between_markers(text: str, name: str, table: str) -> str:
+    before, marker, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    return before + marker + table + end + after if end else text
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,6 +31,7 @@ COLUMNS = (
     "seeds",
     "status",
 )
+TEXT_COLUMNS = ("recognizer", "family", "status", "what", "protocol", "caveat", "source")
 DECIMALS = {"fit_seconds": 0, "ms_per_face": 2, "artifact_mb": 1, "test_log_loss": 3}
 
 
@@ -67,7 +68,7 @@ def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> st
     columns = tuple(board.columns) if columns is None else columns
     lines = [
         " | ".join(columns),
-        " | ".join("---" if name in ("recognizer", "family", "status") else "--:" for name in columns),
+        " | ".join("---" if name in TEXT_COLUMNS else "--:" for name in columns),
     ]
     lines += [" | ".join(_cell(name, row[name]) for name in columns) for _, row in board.iterrows()]
     return "\n".join(f"| {line} |" for line in lines) + "\n"
