@@ -149,14 +149,17 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
 def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataFrame:
     """Return accuracy and macro-F1 on all test faces and without copies, and the accuracy that goes with them.
 
-    The rows ``exact`` and ``near`` of column ``without`` leave out what was seen in fitting or selecting: who loses
-    most, memorises most.
+    The rows ``exact`` and ``near`` of column ``without`` leave out what was seen in fitting or selecting. The faces
+    that stay are another mix of emotions: compare one recognizer's loss with another's. A rule that leaves no face has
+    no row.
     """
     rows = []
     for name, each in runs.items():
         everything = np.ones(len(each.y_test), dtype=bool)
         full = float((each.test.argmax(axis=1) == each.y_test).mean())
         for rule, kept in {"nothing": everything, **known.kept}.items():
+            if not kept.any():
+                continue
             scores = evaluate(each.y_test[kept], each.test[kept])
             faces = {emotion.lower(): scores["per_emotion"][emotion]["support"] for emotion in WEAK_CLASSES}
             rows.append(
@@ -205,8 +208,9 @@ def summary(tables: Tables) -> pd.DataFrame:
     columns["p_versus_best"] = {name: _p(value) for name, value in tables["versus_best"]["p_holm"].items()}
     if "copies" in tables:
         for rule in ("exact", "near"):
-            accuracy = tables["copies"]["accuracy"].xs(rule, level="without")
-            columns[f"without_{rule}_copies"] = {name: f"{accuracy[name]:.3f}" for name in names}
+            accuracy = tables["copies"]["accuracy"].get([(name, rule) for name in names])
+            if accuracy is not None:
+                columns[f"without_{rule}_copies"] = {name: f"{accuracy[name, rule]:.3f}" for name in names}
     if "ferplus" in tables:
         accuracy = tables["ferplus"]["accuracy"]
         columns["ferplus_accuracy"] = {name: f"{accuracy[name]:.3f}" for name in names if name in accuracy}

@@ -3,9 +3,12 @@ import pandas as pd
 import pytest
 
 from benchmark.analysis import analyse, load_copies, load_ferplus, store_copies, store_ferplus, summary, without_copies
+from benchmark.data import Dataset
 from benchmark.duplicates import Copies
-from benchmark.protocol import PROTOCOLS
+from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Store
+from benchmark.study import Study
+from models.registry import recognizers
 
 RIGHT = [0, 1, 2, 3, 4, 5, 6]
 
@@ -31,6 +34,17 @@ def test_a_faces_copies_are_left_out(probabilities):
     assert table["accuracy"].to_dict() == pytest.approx({"nothing": 5 / 7, "fit": 5 / 6, "exact": 5 / 6, "near": 1})
     assert table.loc["near", "accuracy_drop"] == pytest.approx(5 / 7 - 1)
     assert table["disgust_faces"].tolist() == [1, 1, 1, 1]
+
+
+def test_a_test_split_of_copies_alone_still_has_a_board(faces, tmp_path):
+    copied = Dataset("x", {**faces.splits, "PrivateTest": faces["Training"].sample(30)}, "")
+    setting = Setting(PROTOCOLS["kaggle"])
+    study = Study([recognizers()["majority"]], [0], copied, setting, tmp_path)
+    records = [record for _, _, record in study.execute()]
+    store_copies(study.store, copied, setting.protocol)
+    tables = analyse(study.store, records)
+    assert tables["copies"].index.tolist() == [("majority", "nothing")]
+    assert "without_exact_copies" not in summary(tables)
 
 
 def test_copies_are_kept_for_their_data_only(faces, stored):
