@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.data import Dataset
 from benchmark.decision import compare
-from benchmark.duplicates import Copies, copies
-from benchmark.ferplus import Votes, score
-from benchmark.metrics import evaluate
-from benchmark.protocol import Protocol
+from benchmark.duplicates import Copies
+from benchmark.kept import load_copies, load_ferplus
+from benchmark.metrics import evaluate, reliability
 from benchmark.store import Probabilities, Record, Store
 from benchmark.uncertainty import intervals, mcnemar_matrix, over_seeds, versus_best
 from benchmark.weak_classes import (
@@ -35,63 +30,6 @@ INTERVAL_COLUMNS = {
     "fear_recall": "recall_Fear",
 }
 Tables = dict[str, pd.DataFrame]
-COPIES = "runs/copies.npz"
-FERPLUS = "runs/ferplus.csv"
-LABELS_ROW = "(FER2013 labels)"
-
-
-def store_copies(store: Store, data: Dataset, protocol: Protocol) -> None:
-    """Keep which test faces have a copy in the other splits, so that derived tables need no data."""
-    if load_copies(store, data.fingerprint) is not None:
-        return
-    found = copies(data, protocol)
-    path = store.root / COPIES
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, **vars(found), fingerprint=np.array(data.fingerprint))
-    os.replace(partial, path)
-
-
-def load_copies(store: Store, fingerprint: str) -> Copies | None:
-    """Return what `store_copies` kept for these data, or None."""
-    try:
-        with np.load(store.root / COPIES) as arrays:
-            kept = dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
-    return Copies(**kept) if str(kept.pop("fingerprint", "")) == fingerprint else None
-
-
-def store_ferplus(store: Store, done: Sequence[Record], votes: Votes) -> None:
-    """Keep the scores against FER+ of finished runs, so that derived tables need its file no more.
-
-    Only sums are kept: which faces FER+ calls no faces stays with its own file.
-
-    Parameters
-    ----------
-    store : Store
-    done : sequence of dict
-        Finished records of the same data.
-    votes : ndarray of shape (n_faces, 10)
-        Votes on the reported split, from `benchmark.ferplus.FerPlus.of`.
-    """
-    firsts = _firsts(done)
-    runs = {name: store.probabilities(record) for name, record in firsts.items()}
-    table = against_ferplus(runs, votes)
-    table["run"] = [firsts[name]["probabilities_sha256"] if name in firsts else "" for name in table.index]
-    table.to_csv(store.root / FERPLUS)
-
-
-def load_ferplus(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
-    """Return what `store_ferplus` kept, without runs that were done again since, or None."""
-    try:
-        table = pd.read_csv(store.root / FERPLUS, index_col="recognizer", keep_default_na=True)
-    except (OSError, ValueError):
-        return None
-    current = {name: record["probabilities_sha256"] for name, record in _firsts(done).items()}
-    kept = [name for name in table.index if name == LABELS_ROW or table["run"][name] == current.get(name)]
-    return table.loc[kept].drop(columns="run")
 
 
 def analyse(store: Store, done: Sequence[Record]) -> Tables:
@@ -107,8 +45,8 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     -------
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
-        ``decision_rules``; of the weak classes ``recall_at_precision``, ``precision_recall``, ``average_precision`` and
-        ``confusions``; ``copies`` and ``ferplus`` where these were stored.
+        ``decision_rules``, ``reliability``; of the weak classes ``recall_at_precision``, ``precision_recall``,
+        ``average_precision`` and ``confusions``; ``copies`` and ``ferplus`` where these were stored.
     """
     runs: dict[str, list[Probabilities]] = {}
     for record in done:
@@ -124,6 +62,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         "versus_best": versus_best(y, decided, next(iter(decided))),
         "seeds": over_seeds(done),
         "decision_rules": _by_recognizer({name: compare(each) for name, each in firsts.items()}),
+        "reliability": _by_recognizer({name: reliability(y, each.test.astype(float)) for name, each in firsts.items()}),
         "recall_at_precision": _weak(firsts, recall_at_precision),
         "precision_recall": _weak(firsts, lambda each, emotion: precision_recall(each.y_test, each.test, emotion)),
         "average_precision": pd.DataFrame(
@@ -176,27 +115,6 @@ def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataF
     return pd.DataFrame(rows).set_index(["recognizer", "without"])
 
 
-def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataFrame:
-    """Return the scores against FER+ of every recognizer, and of FER2013's own labels."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, each in runs.items():
-        scores = score(votes, each.y_test, each.test)
-        labels = scores["labels"]
-        counts = {"n_faces": scores["n_faces"], **scores["left_out"]}
-        rows.setdefault(
-            LABELS_ROW,
-            {"accuracy": labels["accuracy"], "macro_f1": labels["macro_f1"]}
-            | {f"recall_{emotion}": value for emotion, value in labels["per_emotion"].items()}
-            | {"accuracy_all_faces": labels["all_faces"], "cross_entropy": scores["soft"]["entropy"], **counts},
-        )
-        rows[name] = (
-            {"accuracy": scores["accuracy"], "macro_f1": scores["macro_f1"]}
-            | {f"recall_{emotion}": value for emotion, value in scores["recall"].items()}
-            | {"cross_entropy": scores["soft"]["cross_entropy"], **counts}
-        )
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
-
-
 def summary(tables: Tables) -> pd.DataFrame:
     """Return one row a recognizer, as text: scores with their intervals, the test against the best, copies, FER+."""
     found = tables["intervals"]
@@ -205,34 +123,32 @@ def summary(tables: Tables) -> pd.DataFrame:
         column: {name: _with_interval(found.loc[(name, metric)]) for name in names}
         for column, metric in INTERVAL_COLUMNS.items()
     }
-    columns["p_versus_best"] = {name: _p(value) for name, value in tables["versus_best"]["p_holm"].items()}
+    columns["versus_best"] = verdicts(tables)
     if "copies" in tables:
-        for rule in ("exact", "near"):
-            accuracy = tables["copies"]["accuracy"].get([(name, rule) for name in names])
-            if accuracy is not None:
-                columns[f"without_{rule}_copies"] = {name: f"{accuracy[name, rule]:.3f}" for name in names}
+        for (name, rule), row in tables["copies"].iterrows():
+            if rule in ("exact", "near"):
+                text = f"{row['accuracy']:.3f} ({-row['accuracy_drop']:+.3f})"
+                columns.setdefault(f"without_{rule}_copies", {})[name] = text
     if "ferplus" in tables:
         accuracy = tables["ferplus"]["accuracy"]
         columns["ferplus_accuracy"] = {name: f"{accuracy[name]:.3f}" for name in names if name in accuracy}
     return pd.DataFrame(columns, index=pd.Index(names, name="recognizer")).fillna("").reset_index()
 
 
-def _firsts(done: Sequence[Record]) -> dict[str, Record]:
-    """Return the record of the first seed of every recognizer."""
-    firsts: dict[str, Record] = {}
-    for record in done:
-        firsts.setdefault(record["recognizer"], record)
-    return firsts
+def verdicts(tables: Tables) -> dict[str, str]:
+    """Return, of every recognizer, ``best``, ``p = …`` or, if chance would do, ``not distinguishable, p = …``."""
+    tested = tables["versus_best"]
+    words = {name: "best" for name in tables["mcnemar"].index if name not in tested.index}
+    for name, row in tested.iterrows():
+        p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
+        words[str(name)] = p if row["distinguishable"] else f"not distinguishable, {p}"
+    return words
 
 
 def _with_interval(row: pd.Series) -> str:
     if np.isnan(row["low"]):
         return f"{row['estimate']:.3f}"
     return f"{row['estimate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _weak(runs: Mapping[str, Probabilities], table: Any) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from benchmark.metrics import LABELS, evaluate
 from benchmark.store import Probabilities
+from benchmark.uncertainty import intervals
 from benchmark.weak_classes import WEAK_CLASSES
 
 LIMIT = 10.0
@@ -109,7 +110,8 @@ def compare(found: Probabilities, max_accuracy_drop: float = 0.01) -> pd.DataFra
     DataFrame
         A row a rule, ``argmax``, ``offsets`` and ``offsets_accuracy``. ``valid_accuracy`` and ``valid_macro_f1`` are on
         the faces that fitted the offsets, ``cross_fit_macro_f1`` is of `cross_fit`: choose a rule by it. Then
-        ``test_accuracy``, ``test_macro_f1``, and recall and F1 on test of each of the weak classes.
+        ``test_accuracy``, ``test_macro_f1``, and recall and F1 on test of each of the weak classes, the recalls with
+        their 95% bootstrap intervals (``_low``, ``_high``).
     """
     rows = {"argmax": _row(found, np.zeros(len(LABELS)), found.valid)}
     for rule, drop in (("offsets", None), ("offsets_accuracy", max_accuracy_drop)):
@@ -131,6 +133,10 @@ def _row(found: Probabilities, offsets: NDArray[np.float64], crossed: NDArray[np
     for emotion in WEAK_CLASSES:
         for metric in ("recall", "f1"):
             row[f"{emotion.lower()}_{metric}"] = test["per_emotion"][emotion][metric]
+    bounds = intervals(found.y_test, decide(found.test, offsets))
+    for emotion in WEAK_CLASSES:
+        for bound in ("low", "high"):
+            row[f"{emotion.lower()}_recall_{bound}"] = bounds.loc[f"recall_{emotion}", bound]
     return row
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
@@ -28,10 +28,13 @@ COLUMNS = (
     "fit_seconds",
     "ms_per_face",
     "artifact_mb",
+    "valid_macro_f1_std",
+    "test_accuracy_std",
+    "test_macro_f1_std",
     "seeds",
     "status",
 )
-TEXT_COLUMNS = ("recognizer", "family", "status", "what", "protocol", "caveat", "source")
+TEXT_COLUMNS = ("recognizer", "family", "versus_best", "class_weight", "status", "what", "protocol", "caveat", "source")
 DECIMALS = {"fit_seconds": 0, "ms_per_face": 2, "artifact_mb": 1, "test_log_loss": 3}
 
 
@@ -41,7 +44,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     Parameters
     ----------
     records : iterable of dict
-        Records of one results folder. Scores are means over the seeds that finished.
+        Records of one results folder. Scores are means over the seeds that finished; ``_std`` is their standard
+        deviation, of a sample, where there are several.
 
     Returns
     -------
@@ -66,6 +70,8 @@ def finished(records: Iterable[Record]) -> list[Record]:
 def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> str:
     """Return the table in Markdown: scores with three decimals, empty where there is none."""
     columns = tuple(board.columns) if columns is None else columns
+    if not len(columns):
+        return ""
     lines = [
         " | ".join(columns),
         " | ".join("---" if name in TEXT_COLUMNS else "--:" for name in columns),
@@ -88,6 +94,7 @@ def _row(runs: list[Record]) -> dict[str, Any]:
     for split in ("valid", "test"):
         for metric in ("accuracy", "macro_f1"):
             row[f"{split}_{metric}"] = mean(split, metric)
+            row[f"{split}_{metric}_std"] = stdev(_at(run, (split, metric)) for run in done) if len(done) > 1 else None
     for metric in ("balanced_accuracy", "log_loss"):
         row[f"test_{metric}"] = mean("test", metric)
     for emotion in ("Disgust", "Fear"):

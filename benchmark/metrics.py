@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import (
     accuracy_score,
@@ -59,8 +60,24 @@ def evaluate(y: NDArray[np.int64], proba: NDArray[np.floating]) -> dict[str, Any
     }
 
 
-def expected_calibration_error(y: NDArray[np.int64], proba: NDArray[np.floating]) -> float:
-    """Return the mean gap between confidence and accuracy over 15 equal bins of the highest probability.
+def shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return a confusion matrix as shares of its rows, the true emotions; a row without faces stays 0."""
+    return counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+
+
+def reliability(y: NDArray[np.int64], proba: NDArray[np.floating]) -> pd.DataFrame:
+    """Return how often the most probable emotion is right, by its probability.
+
+    Parameters
+    ----------
+    y, proba
+        As for `evaluate`.
+
+    Returns
+    -------
+    DataFrame
+        A row each of 15 equal bins of the highest probability that holds a face: ``confidence``, its mean in the bin,
+        ``accuracy`` and ``faces``.
 
     References
     ----------
@@ -68,7 +85,14 @@ def expected_calibration_error(y: NDArray[np.int64], proba: NDArray[np.floating]
     https://arxiv.org/abs/1706.04599
     """
     confidence = proba.max(axis=1)
-    correct = proba.argmax(axis=1) == y
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, confidence - correct, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(y))
+    faces = pd.DataFrame({"confidence": confidence, "accuracy": proba.argmax(axis=1) == y, "faces": 1})
+    by_bin = faces.groupby(bins)
+    table = by_bin[["confidence", "accuracy"]].mean().join(by_bin["faces"].sum())
+    return table.rename_axis("bin")
+
+
+def expected_calibration_error(y: NDArray[np.int64], proba: NDArray[np.floating]) -> float:
+    """Return the mean gap between confidence and accuracy over the bins of `reliability`, weighted by their faces."""
+    bins = reliability(y, proba)
+    return float(np.average((bins["confidence"] - bins["accuracy"]).abs(), weights=bins["faces"]))

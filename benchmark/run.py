@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from benchmark.data import DataError, load_dataset
+from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.ferplus import Votes, read_votes
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
 from benchmark.store import Store
@@ -51,12 +51,23 @@ def _main(args: argparse.Namespace) -> int:
             _print_list(known)
             return 0
         entries = select(known, ["*"] if args.all else args.only)
-        setting = Setting(PROTOCOLS[args.protocol], args.class_weight, args.limit, parse_overrides(args.set, known))
+        overrides = parse_overrides(args.set, known)
         data = load_dataset(args.data, limit=args.limit)
-        votes = read_votes(Path(args.ferplus)).of(data, setting.protocol.report) if args.ferplus else None
+        protocol = PROTOCOLS[args.protocol]
+        votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if args.ferplus else None
     except (UsageError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    # The balanced one comes last: what is derived for it compares it with the others.
+    schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
+    settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
+    codes = [_run_setting(args, entries, data, setting, votes) for setting in settings]
+    return max(codes)
+
+
+def _run_setting(
+    args: argparse.Namespace, entries: Sequence[Entry], data: Dataset, setting: Setting, votes: Votes | None
+) -> int:
     root = Path(args.results) / data.name / setting.folder
     others = {record["data_fingerprint"] for record in Store(root).records()} - {data.fingerprint}
     if others:
@@ -93,7 +104,14 @@ def build_parser() -> argparse.ArgumentParser:
     option(
         "--protocol", choices=PROTOCOLS, default="kaggle", help="which splits select and report (default: %(default)s)"
     )
-    option("--class-weight", choices=CLASS_WEIGHTS, default="balanced", help="(default: %(default)s)")
+    option(
+        "--class-weight",
+        nargs="+",
+        choices=CLASS_WEIGHTS,
+        default=CLASS_WEIGHTS[:1],
+        metavar="SCHEME",
+        help=f"{', '.join(CLASS_WEIGHTS)}; several are compared (default: {CLASS_WEIGHTS[0]})",
+    )
     option("--seeds", nargs="+", type=_count(0), default=[0], metavar="N", help="one run for each (default: 0)")
     option("--limit", type=_count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
@@ -157,7 +175,7 @@ def _execute(study: Study, rerun: bool, votes: Votes | None) -> int:
     if study.store.records():
         board = _derive(study, votes, search=not interrupted)
         print(board[["rank", "recognizer", *SCORES, "status"]].to_string(index=False, float_format="%.3f", na_rep=""))
-        print(f"\n{study.store.root}: leaderboard, confusion matrices, figures, records and models")
+        print(f"\n{study.store.root}: leaderboard, report.html, confusion matrices, figures, records and models")
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)
     if interrupted:
@@ -167,12 +185,14 @@ def _execute(study: Study, rerun: bool, votes: Votes | None) -> int:
 
 def _derive(study: Study, votes: Votes | None, search: bool) -> pd.DataFrame:
     # These import matplotlib and statsmodels, which --list and --dry-run do not need.
-    from benchmark.analysis import store_copies, store_ferplus
-    from benchmark.derive import current_records, derive
+    from benchmark.derive import derive
+    from benchmark.kept import store_copies, store_data_facts, store_ferplus
     from benchmark.leaderboard import finished
+    from benchmark.store import current_records
 
     done = finished(current_records(study.store))
     if done and search:
+        store_data_facts(study.store, study.data)
         store_copies(study.store, study.data, study.setting.protocol)
         if votes is not None:
             store_ferplus(study.store, done, votes)

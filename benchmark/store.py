@@ -90,3 +90,30 @@ class Store:
         """Return whether the probabilities of a finished run are there and unharmed."""
         path = self.path(record["recognizer"], record["seed"]).with_suffix(".npz")
         return path.is_file() and sha256(path) == record["probabilities_sha256"]
+
+
+def current_records(store: Store) -> list[Record]:
+    """Return the records of a folder, with what does not go together turned into rows without scores.
+
+    Those are runs on other data than the newest one, runs whose probabilities are gone or damaged, and ensembles of
+    members that ran again since.
+    """
+    records = store.records()
+    done = [record for record in records if record["status"] == "ok"]
+    fingerprint = max(done, key=lambda record: record["finished"])["data_fingerprint"] if done else ""
+    sums = {(record["recognizer"], record["seed"]): record["probabilities_sha256"] for record in done}
+
+    def problem(record: Record) -> str:
+        if record["data_fingerprint"] != fingerprint:
+            return "made from other data"
+        if not store.is_intact(record):
+            return "its probabilities are missing or damaged"
+        if any(sums.get((name, record["seed"])) != was for name, was in record.get("members", {}).items()):
+            return "a member ran again since"
+        return ""
+
+    problems = [problem(record) if record["status"] == "ok" else "" for record in records]
+    return [
+        {**record, "status": "stale", "error": f"{why}, run it again"} if why else record
+        for record, why in zip(records, problems, strict=True)
+    ]

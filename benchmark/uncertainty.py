@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -61,21 +61,40 @@ def intervals(
     B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall, 1993, chapter 13.
     https://doi.org/10.1201/9780429246593
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}, not between 0 and 1")
     labels = np.stack([_labels(y), *map(_labels, np.atleast_2d(predictions))])
-    kinds, counts = np.unique(labels, axis=1, return_counts=True)
-    n_faces = counts.sum()
-    # Scores depend only on how many faces of each kind (truth, predictions) there are, so that drawing these numbers
-    # is drawing faces with replacement.
-    drawn = np.random.default_rng(seed).multinomial(n_faces, counts / n_faces, size=n_resamples)
-    truth, *predicted = kinds
-    resampled = np.mean([_scores(_confusion(drawn, truth, one)) for one in predicted], axis=0)
-    tail = (1 - level) / 2
-    table = pd.DataFrame(resampled, columns=METRICS).quantile([tail, 1 - tail]).T.set_axis(["low", "high"], axis=1)
+    resampled = np.mean(_resampled(labels, n_resamples, seed), axis=0)
     single = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[one])) for one in labels[1:]]
-    table.insert(0, "estimate", [fmean(scores[metric] for scores in single) for metric in METRICS])
-    return table.rename_axis("metric")
+    return _percentiles([fmean(scores[metric] for scores in single) for metric in METRICS], resampled, level)
+
+
+def paired_differences(
+    y: ArrayLike, one: ArrayLike, other: ArrayLike, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Return percentile bootstrap intervals of the differences between two recognizers' scores on the same faces.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_faces,), dtype int
+        True labels.
+    one, other : array-like of shape (n_faces,), dtype int
+        Predicted labels; the differences are `one` minus `other`.
+    n_resamples, seed, level
+        As for `intervals`, which has the reference too.
+
+    Returns
+    -------
+    DataFrame
+        A row each of `METRICS`, columns ``estimate``, ``low``, ``high``: fractions.
+
+    Raises
+    ------
+    ValueError
+        As for `intervals`.
+    """
+    labels = np.stack([_labels(y), _labels(one), _labels(other)])
+    scores = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[each])) for each in labels[1:]]
+    first, second = _resampled(labels, n_resamples, seed)
+    return _percentiles([scores[0][metric] - scores[1][metric] for metric in METRICS], first - second, level)
 
 
 def mcnemar_matrix(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
@@ -182,6 +201,29 @@ def over_seeds(records: Iterable[Record], split: str = "test") -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["recognizer", "metric", "score"])
     scores = table.astype({"score": float}).groupby(["recognizer", "metric"], sort=False)["score"]
     return scores.agg(mean="mean", std="std", n="count")
+
+
+def _resampled(labels: NDArray[np.int64], n_resamples: int, seed: int) -> list[NDArray[np.floating]]:
+    """Return bootstrap scores, (n_resamples, 10), of each row of predictions; the first row of `labels` is the truth.
+
+    Every row sees the same resamples.
+    """
+    kinds, counts = np.unique(labels, axis=1, return_counts=True)
+    n_faces = counts.sum()
+    # Scores depend only on how many faces of each kind (truth, predictions) there are, so that drawing these numbers
+    # is drawing faces with replacement.
+    drawn = np.random.default_rng(seed).multinomial(n_faces, counts / n_faces, size=n_resamples)
+    truth, *predicted = kinds
+    return [_scores(_confusion(drawn, truth, one)) for one in predicted]
+
+
+def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], level: float) -> pd.DataFrame:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, not between 0 and 1")
+    tail = (1 - level) / 2
+    table = pd.DataFrame(resampled, columns=METRICS).quantile([tail, 1 - tail]).T.set_axis(["low", "high"], axis=1)
+    table.insert(0, "estimate", estimates)
+    return table.rename_axis("metric")
 
 
 def _named(evaluation: Mapping[str, Any]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.ablation import scheme_roots
 from benchmark.derive import derive, update_readme
 from benchmark.metrics import evaluate
 from benchmark.store import Store
@@ -26,6 +27,14 @@ def assert_same(path, other):
     assert NUMBER.sub("#", first) == NUMBER.sub("#", second), other
     numbers = [[float(number) for number in NUMBER.findall(text)] for text in (first, second)]
     assert numbers[0] == pytest.approx(numbers[1], rel=1e-6, abs=1.1e-3), other
+
+
+def derived_copy(root, tmp_path):
+    """Derive everything anew from the records of `root`, those of other class weights beside it."""
+    for folder in (root, *scheme_roots(root).values()):
+        shutil.copytree(folder / "runs", tmp_path / folder.name / "runs", dirs_exist_ok=True)
+    derive(tmp_path / root.name)
+    return tmp_path / root.name
 
 
 @pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
@@ -50,15 +59,22 @@ def test_records_are_scored_from_their_probabilities(root):
 
 @pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
 def test_derived_tables_are_what_the_records_say(root, tmp_path):
-    copy = tmp_path / root.name
-    shutil.copytree(root / "runs", copy / "runs")
-    derive(copy)
+    copy = derived_copy(root, tmp_path)
     tables = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix in {".csv", ".md"})
     assert tables
-    for path in (*tables, Path("best.json")):
+    assert Path("leaderboard.csv") in tables
+    for path in tables:
         assert_same(copy / path, root / path)
-    figures = {path.relative_to(copy) for path in copy.rglob("*.png")}
-    assert figures == {path.relative_to(root) for path in root.rglob("*.png")}
+
+
+@pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
+def test_a_protocol_has_every_derived_file(root, tmp_path):
+    copy = derived_copy(root, tmp_path)
+    for kind in ("*.png", "*.csv", "*.html", "best.json"):
+        assert {path.relative_to(copy) for path in copy.rglob(kind)} == {
+            path.relative_to(root) for path in root.rglob(kind) if path.name != "report_faces.html"
+        }
+    assert_same(copy / "best.json", root / "best.json")
 
 
 @pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)

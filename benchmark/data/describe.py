@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,14 @@ class Description:
         return "\n".join(facts)
 
     __str__ = to_text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts for a JSON file, without the class weights."""
+        facts = vars(self) | {
+            name: table.to_dict("index") for name, table in vars(self).items() if isinstance(table, pd.DataFrame)
+        }
+        facts |= {name: series.to_dict() for name, series in facts.items() if isinstance(series, pd.Series)}
+        return {name: fact for name, fact in facts.items() if name != "weights"}
 
     def plot(self, path: Path) -> None:
         """Save a bar chart of the faces by emotion and split as a PNG file; folders on its way are made."""

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.analysis import analyse, load_copies, load_ferplus, store_copies, store_ferplus, summary, without_copies
+from benchmark.analysis import analyse, summary, without_copies
 from benchmark.data import Dataset
 from benchmark.duplicates import Copies
+from benchmark.kept import load_copies, load_ferplus, store_copies, store_ferplus
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Store
 from benchmark.study import Study
@@ -79,7 +80,7 @@ def test_the_summary_has_a_row_a_recognizer(stored, votes):
     table = summary(analyse(store, records))
     assert table["recognizer"].tolist() == ["a", "b"]
     assert table["accuracy"].tolist() == ["1.000 [1.000, 1.000]"] * 2
-    assert table["p_versus_best"].tolist() == ["", "1.000"]
+    assert table["versus_best"].tolist() == ["best", "not distinguishable, p = 1.000"]
     assert table["ferplus_accuracy"].tolist() == ["0.857", "0.857"]
 
 

@@ -5,8 +5,8 @@ import shutil
 import pandas as pd
 import pytest
 
-from benchmark.derive import current_records, derive, main, update_readme
-from benchmark.store import Store
+from benchmark.derive import derive, main, update_readme
+from benchmark.store import Store, current_records
 
 RIGHT, WRONG = [0, 1, 2, 3, 4, 5, 6], [1, 0, 0, 0, 0, 0, 0]
 DERIVED = ("leaderboard.csv", "leaderboard.md", "best.json", "confusion", "figures", "analysis")
@@ -46,8 +46,8 @@ def test_tables_say_what_the_records_say(done):
     by_name = {record["recognizer"]: record for record in records}
     confusion = pd.read_csv(store.root / "confusion" / "hog_svm.csv", index_col=0)
     assert confusion.to_numpy().tolist() == by_name["hog_svm"]["test"]["confusion"]
-    recall = pd.read_csv(store.root / "figures" / "recall.csv", index_col=0)
-    assert recall.loc["hog_svm", "Fear"] == pytest.approx(by_name["hog_svm"]["test"]["per_emotion"]["Fear"]["recall"])
+    recall = pd.read_csv(store.root / "figures" / "recall.csv", index_col=["recognizer", "emotion"])["estimate"]
+    assert recall["hog_svm", "Fear"] == pytest.approx(by_name["hog_svm"]["test"]["per_emotion"]["Fear"]["recall"])
     best = json.loads((store.root / "best.json").read_text())
     assert best["best"] == board["recognizer"][0]
     assert best["chosen_by"] == "macro-F1 on PublicTest"

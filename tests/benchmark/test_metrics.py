@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmark.metrics import evaluate, expected_calibration_error
+from benchmark.metrics import evaluate, expected_calibration_error, reliability, shares
 
 
 def proba(rows):
@@ -48,3 +49,20 @@ def test_a_calibrated_forecast_has_no_error():
 
 def test_confidence_one_falls_in_the_last_bin():
     assert expected_calibration_error(np.array([2]), np.eye(7)[[2]]) == 0
+
+
+def test_reliability_by_hand():
+    # Confidences 0.72, 0.70 (one bin: 10/15 to 11/15) and 0.3; right, wrong, right.
+    proba = np.zeros((3, 7))
+    proba[:, 0] = [0.72, 0.70, 0.3]
+    proba[:, 1:] = (1 - proba[:, :1]) / 6
+    table = reliability(np.array([0, 3, 0]), proba)
+    assert table.index.tolist() == [4, 10]
+    assert table["faces"].tolist() == [1, 2]
+    assert table["confidence"].tolist() == pytest.approx([0.3, 0.71])
+    assert table["accuracy"].tolist() == [1.0, 0.5]
+
+
+def test_shares_of_a_row_without_faces_are_0():
+    counts = pd.DataFrame([[3, 1], [0, 0]])
+    assert shares(counts).to_numpy().tolist() == [[0.75, 0.25], [0, 0]]

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from benchmark import run
@@ -28,6 +29,25 @@ def test_the_command_writes_a_board_and_goes_on_where_it_stopped(results, capsys
     assert (root / "runs" / "majority" / "seed0.json").read_bytes() == first
     assert run.main([*QUICK, "--results", str(results), "--rerun"]) == 0
     assert json.loads(first)["n_faces"]["fit"] == pytest.approx(200, abs=3)
+
+
+def test_several_class_weights_are_compared(results, capsys):
+    arguments = ["--only", "hog_svm", "--limit", "200", "--results", str(results)]
+    assert run.main([*arguments, "--class-weight", "balanced", "none", "frequency"]) == 0
+    folders = {path.name for path in (results / "synthetic").iterdir()}
+    assert folders == {"kaggle-limit200", "kaggle-none-limit200", "kaggle-frequency-limit200"}
+    table = pd.read_csv(results / "synthetic" / "kaggle-limit200" / "analysis" / "class_weights.csv")
+    assert set(table["class_weight"]) == {"balanced", "frequency", "none"}
+
+
+def test_facts_of_the_data_are_kept_for_the_report(results):
+    assert run.main([*QUICK, "--results", str(results)]) == 0
+    root = results / "synthetic" / "kaggle-limit200"
+    facts = json.loads((root / "runs" / "data.json").read_text())
+    record = json.loads((root / "runs" / "majority" / "seed0.json").read_text())
+    assert sum(facts["counts"]["Training"].values()) == record["n_faces"]["fit"]
+    assert facts["fingerprint"] == record["data_fingerprint"]
+    assert f"{facts['n_faces']:,} faces" in (root / "report.html").read_text()
 
 
 def test_a_dry_run_writes_nothing(results, capsys):

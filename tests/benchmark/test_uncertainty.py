@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.metrics import evaluate
-from benchmark.uncertainty import METRICS, intervals, mcnemar_matrix, over_seeds, versus_best
+from benchmark.uncertainty import METRICS, intervals, mcnemar_matrix, over_seeds, paired_differences, versus_best
 from models.labels import EMOTIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
@@ -316,3 +316,39 @@ def test_spread_on_the_validation_split(record):
 
 def test_no_record_no_row():
     assert over_seeds([]).empty
+
+
+# Paired differences
+
+
+def test_a_recognizer_does_not_differ_from_itself():
+    y, (guess,) = guesses(70)
+    table = paired_differences(y, guess, guess, n_resamples=200)
+    assert (table == 0).all(axis=None)
+
+
+def test_differences_are_one_minus_other_and_turn_their_sign():
+    y, (one, other) = guesses(140, n_seeds=2)
+    there, back = (paired_differences(y, *pair, n_resamples=4000) for pair in ((one, other), (other, one)))
+    expected = accuracy_score(y, one) - accuracy_score(y, other)
+    assert there.loc["accuracy", "estimate"] == pytest.approx(expected)
+    assert there["low"].to_numpy() == pytest.approx(-back["high"].to_numpy(), abs=0.03)
+
+
+def test_paired_intervals_are_those_of_scipy():
+    y, (one, other) = guesses(500, n_seeds=2)
+    wins = (one == y).astype(float) - (other == y)
+    reference = stats.bootstrap(
+        (wins,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    found = paired_differences(y, one, other).loc["accuracy"]
+    assert (found["low"], found["high"]) == pytest.approx(tuple(reference), abs=0.004)
+    # Narrower than as if the faces were others: what is hard for the one is hard for the other.
+    easy = np.where(np.arange(500) < 250, y, one)
+    similar = np.where(np.arange(500) < 260, y, one)
+    assert np.ptp(paired_differences(y, easy, similar).loc["accuracy", ["low", "high"]]) < 0.05
+
+
+def test_paired_differences_need_as_many_predictions_as_faces():
+    with pytest.raises(ValueError, match="shape"):
+        paired_differences([0, 1], [0, 1], [0])

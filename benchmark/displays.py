@@ -1,0 +1,84 @@
+"""The figures of a results folder: which there are, and the tables that they show."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+
+from benchmark import figures
+from benchmark.findings import Findings
+from benchmark.metrics import shares
+from benchmark.uncertainty import METRICS
+from models.labels import EMOTIONS
+
+
+def displays(found: Findings) -> dict[str, figures.Display]:
+    """Return every figure by the stem of its path below the results folder, e.g. ``confusion/cnn``."""
+    title = f"{found.title}, {found.done[0]['protocol']['report']}"
+    runs = Counter(record["recognizer"] for record in found.done)
+    counts = {name: _confusion(found, name) for name in runs}
+    drawn: dict[str, figures.Display] = {
+        f"confusion/{name}": figures.ConfusionDisplay(table, f"{name} ({title})") for name, table in counts.items()
+    }
+    together = pd.concat(counts, names=["recognizer"])
+    drawn["figures/confusion"] = figures.ConfusionGridDisplay(together, f"Confusion matrices ({title})")
+    if len(counts) > 1:
+        first, second = list(counts)[:2]
+        points = 100 * (shares(counts[first]) - shares(counts[second]))
+        what = f"{first} minus {second} ({title})"
+        drawn["figures/confusion_difference"] = figures.ConfusionDifferenceDisplay(points, what)
+    drawn["figures/recall"] = figures.RecallDisplay(_recall(found), f"Recall of every emotion ({title})")
+    if not found.tables["precision_recall"].empty:
+        curves = found.tables["precision_recall"]
+        drawn["figures/precision_recall"] = figures.PrecisionRecallDisplay(curves, f"Weak classes ({title})")
+    board = found.board.dropna(subset="rank").set_index("recognizer")
+    # The floor takes no time and predicts one emotion for all: it would dwarf the others.
+    shown = list(board.index[board["family"] != "floor"]) or list(board.index)
+    board = board.loc[shown]
+    bins = found.tables["reliability"].loc[shown]
+    drawn["figures/reliability"] = figures.ReliabilityDisplay(bins, f"Confidence against accuracy ({title})")
+    drawn["figures/cost"] = figures.CostDisplay(_cost(board), f"Accuracy against time ({title})")
+    columns = {"valid_macro_f1": "validation", "test_macro_f1": "test"}
+    columns |= {f"test_macro_f1_{bound}": bound for bound in ("low", "high")}
+    both = board[list(columns)].rename(columns=columns)
+    drawn["figures/validation_test"] = figures.ValidationTestDisplay(both, f"Validation and test ({title})")
+    faces = {"true": next(iter(counts.values())).sum(axis=1) / runs[found.done[0]["recognizer"]]}
+    faces |= {name: counts[name].sum() / runs[name] for name in shown}
+    numbers = pd.DataFrame(faces)
+    drawn["figures/distribution"] = figures.DistributionDisplay(numbers, f"True and predicted emotions ({title})")
+    schemes = found.tables.get("class_weights", pd.DataFrame())
+    if not schemes.empty:
+        weak = schemes[schemes.index.get_level_values("metric").str.startswith("recall_")]
+        weak = weak.loc[[name in shown for name in weak.index.get_level_values("recognizer")]]
+        drawn["figures/class_weights"] = figures.ClassWeightDisplay(weak, f"Class weights ({title})")
+    for record in found.done:
+        if record["history"]:
+            epochs = pd.DataFrame(record["history"])
+            epochs.index = pd.RangeIndex(1, len(epochs) + 1, name="epoch")
+            display = figures.TrainingDisplay(epochs, f"{record['recognizer']} ({found.title})")
+            drawn[f"figures/training_{record['recognizer']}_seed{record['seed']}"] = display
+    return drawn
+
+
+def _confusion(found: Findings, name: str) -> pd.DataFrame:
+    """Return the test counts of a recognizer, summed over its seeds."""
+    counts = sum(np.array(record["test"]["confusion"]) for record in found.done if record["recognizer"] == name)
+    return pd.DataFrame(counts, index=pd.Index(EMOTIONS, name="true"), columns=EMOTIONS)
+
+
+def _recall(found: Findings) -> pd.DataFrame:
+    names = {metric: metric.removeprefix("recall_") for metric in METRICS if metric.startswith("recall_")}
+    table = found.tables["intervals"]
+    table = table[table.index.get_level_values("metric").isin(names)]
+    return table.rename(index=names, level="metric").rename_axis(index={"metric": "emotion"})
+
+
+def _cost(board: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracy, time and size, with the recognizers that none of the faster ones reaches marked."""
+    columns = {"ms_per_face": "ms_per_face", "artifact_mb": "artifact_mb", "test_accuracy": "accuracy"}
+    columns |= {f"test_accuracy_{bound}": bound for bound in ("low", "high")}
+    table = board[list(columns)].rename(columns=columns).sort_values("ms_per_face")
+    before = table["accuracy"].cummax().shift(fill_value=-np.inf)
+    return table.assign(front=table["accuracy"] > before)

@@ -1,0 +1,120 @@
+"""Curves: training, precision against recall, confidence against accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from benchmark.figures.style import INK, MUTED, PALETTE, panels, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GRID_COLUMNS = 4
+FEWEST = 10
+
+
+@dataclass(frozen=True)
+class TrainingDisplay:
+    """Loss and accuracy of every epoch, on training and validation; the kept epoch is marked.
+
+    The table has the index epoch and the columns loss, accuracy, val_loss and val_accuracy.
+    """
+
+    table: pd.DataFrame
+    title: str
+    size: tuple[float, float] = (8.0, 3.4)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw the two panels in the place of `ax`."""
+        figure = ax.figure
+        (both,) = panels(ax, 1, 2)
+        kept = self.table["val_accuracy"].idxmax()
+        for panel, metric in zip(both, ("loss", "accuracy"), strict=True):
+            for column, label, colour, dash in (
+                (metric, "training", PALETTE[0], "--"),
+                (f"val_{metric}", "validation", PALETTE[1], "-"),
+            ):
+                panel.plot(self.table.index, self.table[column], dash, color=colour, label=label)
+            panel.axvline(kept, color=MUTED, linewidth=1, linestyle=":", label=f"kept: epoch {kept}")
+            tidy(panel, xlabel="epoch", ylabel=metric)
+        both[1].legend(frameon=False, fontsize=8)
+        figure.suptitle(self.title, fontsize=11)
+        return ax
+
+
+@dataclass(frozen=True)
+class PrecisionRecallDisplay:
+    """Precision against recall of the weak classes, a panel each, a line a recognizer.
+
+    The table has the index levels recognizer and emotion and the columns recall and precision.
+    """
+
+    table: pd.DataFrame
+    title: str
+    size: tuple[float, float] = (8.6, 4.0)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw the panels in the place of `ax`."""
+        figure = ax.figure
+        emotions = self.table.index.unique(level="emotion")
+        (row,) = panels(ax, 1, len(emotions), sharey=True)
+        for panel, emotion in zip(row, emotions, strict=True):
+            curves = self.table.xs(emotion, level="emotion")
+            for place, name in enumerate(curves.index.unique()):
+                curve = curves.loc[[name]]
+                colour, dash = PALETTE[place % len(PALETTE)], ("-", "--", ":", "-.")[place // 2 % 4]
+                # Steps, since between two thresholds there is nothing.
+                panel.step(curve["recall"], curve["precision"], dash, where="post", color=colour, label=name)
+            tidy(panel, title=emotion, xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
+        row[0].set_ylabel("precision")
+        row[-1].legend(frameon=False, fontsize=8)
+        figure.suptitle(self.title, fontsize=11)
+        return ax
+
+
+@dataclass(frozen=True)
+class ReliabilityDisplay:
+    """Share of right answers by the probability of the answer, a panel a recognizer; the bars say where the faces are.
+
+    The table has the index levels recognizer and bin and the columns confidence, accuracy and faces. Bins with fewer
+    than `FEWEST` faces have no dot.
+    """
+
+    table: pd.DataFrame
+    title: str
+
+    @property
+    def names(self) -> list[str]:
+        """Recognizers, in the order of the table."""
+        return list(self.table.index.unique(level="recognizer"))
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Inches, by the number of recognizers."""
+        return 10.0, 0.9 + 2.7 * -(-len(self.names) // GRID_COLUMNS)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw the panels in the place of `ax`."""
+        figure = ax.figure
+        grid = panels(ax, -(-len(self.names) // GRID_COLUMNS), GRID_COLUMNS, sharex=True, sharey=True)
+        for panel, name in zip(grid.flat, self.names, strict=False):
+            bins = self.table.loc[name]
+            share = bins["faces"] / bins["faces"].sum()
+            panel.bar(bins["confidence"], share, width=0.05, color=PALETTE[4], label="share of faces")
+            panel.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="calibrated")
+            sure = bins[bins["faces"] >= FEWEST]
+            panel.plot(sure["confidence"], sure["accuracy"], "o-", color=INK, markersize=3, label="accuracy")
+            tidy(panel, title=name, xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        for empty in grid.flat[len(self.names) :]:
+            empty.axis("off")
+        for panel in grid[:, 0]:
+            panel.set_ylabel("share")
+        for panel in grid.flat[max(0, len(self.names) - GRID_COLUMNS) : len(self.names)]:
+            panel.set_xlabel("confidence")
+            panel.tick_params(labelbottom=True)
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        figure.suptitle(self.title, fontsize=11)
+        return ax

@@ -1,0 +1,89 @@
+"""All that the records of one results folder say: what is written, drawn and reported starts from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.ablation import class_weight_ablation, scheme_roots
+from benchmark.analysis import Tables, analyse, verdicts
+from benchmark.data import DataError
+from benchmark.kept import load_data_facts
+from benchmark.leaderboard import finished, leaderboard
+from benchmark.store import Record, Store, current_records
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a results folder holds and what follows from it, without the data.
+
+    Attributes
+    ----------
+    root : Path
+    records : list of dict
+        All, those that do not go together as rows without scores.
+    done : list of dict
+        Finished records, the best on validation first.
+    tables : dict of str to DataFrame
+        Those of `benchmark.analysis.analyse`, and ``class_weights`` where other schemes were run too.
+    board : DataFrame
+        The leaderboard, with intervals, the test against the best, and the accuracy without copies and against FER+.
+    data : mapping
+        Facts of the data, from `benchmark.data.describe`; empty if none were kept.
+    """
+
+    root: Path
+    records: list[Record]
+    done: list[Record]
+    tables: Tables
+    board: pd.DataFrame
+    data: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Data and setting, e.g. ``fer2013, kaggle``."""
+        return f"{self.records[0]['dataset']}, {self.root.name}"
+
+
+def find(root: Path) -> Findings:
+    """Work out the findings of a results folder.
+
+    Raises
+    ------
+    DataError
+        If it has no record.
+    """
+    store = Store(root)
+    records = current_records(store)
+    if not records:
+        raise DataError(f"{root}: no records in runs/: python -m benchmark.run makes them")
+    done = finished(records)
+    tables = analyse(store, done) if done else {}
+    if done and (roots := scheme_roots(root)):
+        tables["class_weights"] = class_weight_ablation(roots, done[0]["data_fingerprint"])
+    facts = load_data_facts(store, done[0]["data_fingerprint"]) if done else {}
+    return Findings(root, records, done, tables, _with_evidence(leaderboard(records), tables), facts)
+
+
+def _with_evidence(board: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    if not tables:
+        return board
+    board = board.set_index("recognizer")
+    place = board.columns.get_loc("family") + 1
+    board.insert(place, "versus_best", pd.Series(verdicts(tables)))
+    for metric in ("accuracy", "macro_f1"):
+        found = tables["intervals"].xs(metric, level="metric")
+        for bound in ("low", "high"):
+            board[f"test_{metric}_{bound}"] = found[bound]
+    if "copies" in tables:
+        for rule in ("exact", "near"):
+            found = tables["copies"].query("without == @rule").droplevel("without")
+            board[f"without_{rule}_copies"] = found["accuracy"]
+            board[f"drop_{rule}_copies"] = found["accuracy_drop"]
+    if "ferplus" in tables:
+        board["ferplus_accuracy"] = tables["ferplus"]["accuracy"]
+    return board.reset_index().pipe(lambda table: table[["rank", *table.columns.drop("rank")]])

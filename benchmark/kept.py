@@ -1,0 +1,124 @@
+"""What records do not hold but tables need, kept beside them when the data were at hand: copies, FER+, data facts."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.data import Dataset
+from benchmark.data.describe import describe
+from benchmark.duplicates import Copies, copies
+from benchmark.ferplus import Votes, score
+from benchmark.protocol import Protocol
+from benchmark.store import Probabilities, Record, Store
+from models.artifacts import write_json
+
+COPIES = "runs/copies.npz"
+FERPLUS = "runs/ferplus.csv"
+DATA_FACTS = "runs/data.json"
+LABELS_ROW = "(FER2013 labels)"
+
+
+def store_data_facts(store: Store, data: Dataset) -> None:
+    """Keep the facts of the data: counts, blank and repeated images, conflicting labels."""
+    if not load_data_facts(store, data.fingerprint):
+        write_json(store.root / DATA_FACTS, describe(data).to_dict())
+
+
+def load_data_facts(store: Store, fingerprint: str) -> dict[str, Any]:
+    """Return what `store_data_facts` kept for these data, or nothing."""
+    try:
+        facts = json.loads((store.root / DATA_FACTS).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) and facts.get("fingerprint") == fingerprint else {}
+
+
+def store_copies(store: Store, data: Dataset, protocol: Protocol) -> None:
+    """Keep which test faces have a copy in the other splits, so that derived tables need no data."""
+    if load_copies(store, data.fingerprint) is not None:
+        return
+    found = copies(data, protocol)
+    path = store.root / COPIES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".tmp")
+    with partial.open("wb") as file:
+        np.savez_compressed(file, **vars(found), fingerprint=np.array(data.fingerprint))
+    os.replace(partial, path)
+
+
+def load_copies(store: Store, fingerprint: str) -> Copies | None:
+    """Return what `store_copies` kept for these data, or None."""
+    try:
+        with np.load(store.root / COPIES) as arrays:
+            kept = dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    return Copies(**kept) if str(kept.pop("fingerprint", "")) == fingerprint else None
+
+
+def store_ferplus(store: Store, done: Sequence[Record], votes: Votes) -> None:
+    """Keep the scores against FER+ of finished runs, so that derived tables need its file no more.
+
+    Only sums are kept: which faces FER+ calls no faces stays with its own file.
+
+    Parameters
+    ----------
+    store : Store
+    done : sequence of dict
+        Finished records of the same data.
+    votes : ndarray of shape (n_faces, 10)
+        Votes on the reported split, from `benchmark.ferplus.FerPlus.of`.
+    """
+    firsts = _firsts(done)
+    runs = {name: store.probabilities(record) for name, record in firsts.items()}
+    table = against_ferplus(runs, votes)
+    table["run"] = [firsts[name]["probabilities_sha256"] if name in firsts else "" for name in table.index]
+    table.to_csv(store.root / FERPLUS)
+
+
+def load_ferplus(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
+    """Return what `store_ferplus` kept, without runs that were done again since, or None."""
+    try:
+        table = pd.read_csv(store.root / FERPLUS, index_col="recognizer", keep_default_na=True)
+    except (OSError, ValueError):
+        return None
+    current = {name: record["probabilities_sha256"] for name, record in _firsts(done).items()}
+    kept = [name for name in table.index if name == LABELS_ROW or table["run"][name] == current.get(name)]
+    return table.loc[kept].drop(columns="run")
+
+
+def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataFrame:
+    """Return the scores against FER+ of every recognizer, and of FER2013's own labels."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, each in runs.items():
+        scores = score(votes, each.y_test, each.test)
+        labels = scores["labels"]
+        counts = {"n_faces": scores["n_faces"], **scores["left_out"]}
+        rows.setdefault(
+            LABELS_ROW,
+            {"accuracy": labels["accuracy"], "macro_f1": labels["macro_f1"]}
+            | {f"recall_{emotion}": value for emotion, value in labels["per_emotion"].items()}
+            | {"accuracy_all_faces": labels["all_faces"], "cross_entropy": scores["soft"]["entropy"], **counts},
+        )
+        rows[name] = (
+            {"accuracy": scores["accuracy"], "macro_f1": scores["macro_f1"]}
+            | {f"recall_{emotion}": value for emotion, value in scores["recall"].items()}
+            | {"cross_entropy": scores["soft"]["cross_entropy"], **counts}
+        )
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
+
+
+def _firsts(done: Sequence[Record]) -> dict[str, Record]:
+    """Return the record of the first seed of every recognizer."""
+    firsts: dict[str, Record] = {}
+    for record in done:
+        firsts.setdefault(record["recognizer"], record)
+    return firsts

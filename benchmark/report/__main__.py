@@ -1,0 +1,55 @@
+"""Make the report: ``python -m benchmark.report results/fer2013/kaggle``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.data import DataError, load_dataset
+from benchmark.displays import displays
+from benchmark.findings import find
+from benchmark.report.faces import confident_errors
+from benchmark.report.page import REPORT, render
+from models.artifacts import DEFAULT_RESULTS
+
+WITH_FACES = "report_faces.html"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, or 2 if there is nothing to report or the page cannot be written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.report", description="Make one HTML page from the records of a results folder."
+    )
+    option = parser.add_argument
+    option("root", nargs="?", type=Path, default=Path(DEFAULT_RESULTS), metavar="DIR", help="(default: %(default)s)")
+    option("--output", type=Path, metavar="HTML", help=f"(default: DIR/{REPORT}, or DIR/{WITH_FACES})")
+    option("--faces", action="store_true", help="also show the most confident errors; do not publish it")
+    option("--data", metavar="PATH", help="for --faces (default: $FER2013, else synthetic faces)")
+    args = parser.parse_args(argv)
+    path = args.output or args.root / (WITH_FACES if args.faces else REPORT)
+    try:
+        found = find(args.root)
+        if not found.done:
+            raise DataError(f"{args.root}: no finished run: python -m benchmark.run says why")
+        faces = confident_errors(found, load_dataset(args.data, found.done[0]["limit"])) if args.faces else ()
+        page = render(found, displays(found), faces)
+        partial = path.with_suffix(f".{os.getpid()}.tmp")
+        partial.write_text(page, "utf-8")
+        os.replace(partial, path)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {path}: cannot be written ({error.strerror}): give another --output HTML", file=sys.stderr)
+        return 2
+    print(path)
+    if args.faces:
+        print("note: it shows faces of the data, whose licence lets you not pass them on: keep it", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,239 @@
+"""From findings to one self-contained HTML page: no request leaves it, and it works from a file."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from benchmark.ablation import ablation_summary
+from benchmark.figures import Display, to_svg
+from benchmark.findings import Findings
+from benchmark.kept import LABELS_ROW
+from benchmark.store import Record
+from benchmark.weak_classes import WEAK_CLASSES
+from models.labels import EMOTIONS
+
+REPORT = "report.html"
+ANCHORS = Path(__file__).parents[1] / "anchors.csv"
+# The heading's columns: key in the leaderboard, what readers see, decimals, and whether a higher value is better.
+COLUMNS = (
+    ("valid_macro_f1", "validation macro-F1", 3, True),
+    ("test_accuracy", "accuracy", 3, True),
+    ("test_macro_f1", "macro-F1", 3, True),
+    ("without_exact_copies", "without exact copies", 3, True),
+    ("without_near_copies", "without near copies", 3, True),
+    ("ferplus_accuracy", "against FER+", 3, True),
+    ("test_log_loss", "log loss", 3, False),
+    ("fit_seconds", "fit, s", 0, False),
+    ("ms_per_face", "ms per face", 2, False),
+    ("artifact_mb", "MB", 1, False),
+)
+LARGEST_TABLE = 120
+
+
+def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    found : Findings
+        With at least one finished record.
+    figures : mapping of str to Display
+        By path stem, as `benchmark.displays.displays` gives them.
+    faces : sequence of mapping
+        Thumbnails of errors from `benchmark.report.faces.confident_errors`; such a page is for its maker only.
+
+    Returns
+    -------
+    str
+        HTML, the same for the same records.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("benchmark.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    first = found.done[0]
+    return environment.get_template("template.html").render(
+        found=found,
+        first=first,
+        protocol=first["protocol"],
+        emotions=EMOTIONS,
+        weak=WEAK_CLASSES,
+        columns=[column for column in COLUMNS if column[0] in found.board],
+        rows=_rows(found),
+        unfinished=[record for record in found.records if record["status"] != "ok"],
+        figures=[_figure(stem, display) for stem, display in figures.items() if stem.startswith("figures/")],
+        tables=_tables(found),
+        anchors=_table(pd.read_csv(ANCHORS, dtype=str)),
+        faces_by_split=_table(pd.DataFrame(found.data.get("counts", {})).T.rename_axis("split").reset_index()),
+        labels=_labels(found),
+        environments=_environments(found.done),
+        command=_command(found),
+        compared=_compared(found),
+        faces=faces,
+        style=_text("report.css"),
+        script=_text("report.js"),
+    )
+
+
+def _text(name: str) -> str:
+    return (resources.files("benchmark.report") / name).read_text("utf-8")
+
+
+def _rows(found: Findings) -> list[dict[str, Any]]:
+    """Return the leaderboard, a row a finished recognizer, with the numbers of every emotion."""
+    scores = found.tables["intervals"]
+    rows = []
+    for _, line in found.board.dropna(subset="rank").iterrows():
+        name = line["recognizer"]
+        own = [record for record in found.done if record["recognizer"] == name]
+        emotions = {}
+        for emotion in EMOTIONS:
+            recall = scores.loc[(name, f"recall_{emotion}")]
+            each = [record["test"]["per_emotion"][emotion] for record in own]
+            emotions[emotion] = {
+                "recall": recall["estimate"],
+                "interval": _interval(recall["low"], recall["high"]),
+                "precision": float(np.mean([one["precision"] for one in each])),
+                "f1": float(np.mean([one["f1"] for one in each])),
+            }
+        cells = []
+        for key, _, decimals, _ in [column for column in COLUMNS if column[0] in found.board]:
+            low, high = line.get(f"{key}_low"), line.get(f"{key}_high")
+            drop = line.get(key.replace("without", "drop"))
+            small = _interval(low, high) if low is not None else f"{-drop:+.3f}" if key.startswith("without") else ""
+            cells.append({"value": line[key], "text": f"{line[key]:.{decimals}f}", "small": small})
+        rows.append({**line.to_dict(), "emotions": emotions, "cells": cells, "params": own[0]["params"]})
+    return rows
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f"{low:.3f}–{high:.3f}"
+
+
+def _figure(stem: str, display: Display) -> dict[str, Any]:
+    caption = " ".join((inspect.getdoc(type(display)) or "").split("\n\n")[0].split())
+    table = None if len(display.table) > LARGEST_TABLE else _table(display.table.reset_index())
+    return {
+        "id": stem.replace("/", "-"),
+        "stem": stem,
+        "title": display.title,
+        "caption": caption,
+        "svg": to_svg(display),
+        "width": round(display.size[0] * 96),
+        "table": table,
+    }
+
+
+def _table(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return headings and cells as text; numbers with three decimals where they have any."""
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    rows = [[_cell(value) for value in line] for line in frame.itertuples(index=False)]
+    return {"head": [str(name).replace("_", " ") for name in frame.columns], "rows": rows, "numeric": numeric}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def _tables(found: Findings) -> dict[str, dict[str, Any]]:
+    """Return the tables shown as they are, by name; those that were not made are left out."""
+    shown: dict[str, pd.DataFrame] = {
+        name: found.tables[name].reset_index()
+        for name in ("decision_rules", "recall_at_precision", "average_precision", "confusions", "copies", "ferplus")
+        if name in found.tables and not found.tables[name].empty
+    }
+    if "class_weights" in found.tables:
+        shown["class_weights"] = ablation_summary(found.tables["class_weights"])
+    shown["decision_rules"] = _joined(shown["decision_rules"])
+    if "confusions" in shown:
+        shown["confusions"] = shown["confusions"].drop(columns="emotion")
+    if len({record["seed"] for record in found.done}) > 1:
+        shown["seeds"] = found.tables["seeds"].reset_index()
+    return {name: _table(frame) for name, frame in shown.items()}
+
+
+def _joined(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with ``_low`` and ``_high`` in one cell with what they bound."""
+    joined = frame.copy()
+    for name in [name for name in frame if f"{name}_low" in frame]:
+        bounds = frame[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
+        joined[name] = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in bounds]
+        joined = joined.drop(columns=[f"{name}_low", f"{name}_high"])
+    return joined
+
+
+def _labels(found: Findings) -> dict[str, float]:
+    """Return how far FER2013's own labels agree with FER+, as shown in the text; empty where FER+ was not given."""
+    if "ferplus" not in found.tables:
+        return {}
+    row = found.tables["ferplus"].loc[LABELS_ROW]
+    return {"all": row["accuracy_all_faces"], "kept": row["accuracy"], "faces": int(row["n_faces"])} | {
+        emotion: row[f"recall_{emotion}"] for emotion in EMOTIONS
+    }
+
+
+def _environments(done: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return each environment that a run was made in, with the recognizers that were."""
+    found: list[dict[str, Any]] = []
+    for record in done:
+        same = [each for each in found if each["environment"] == record["environment"]]
+        if same:
+            same[0]["names"].append(record["recognizer"])
+        else:
+            found.append({"environment": record["environment"], "names": [record["recognizer"]]})
+    return found
+
+
+def _compared(found: Findings) -> dict[str, Any]:
+    """Return what the page's script compares."""
+    scores = found.tables["intervals"]
+    names = list(found.tables["mcnemar"].index)
+    confusion = {name: np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=int) for name in names}
+    for record in found.done:
+        confusion[record["recognizer"]] += np.array(record["test"]["confusion"])
+    return {
+        "emotions": list(EMOTIONS),
+        "recall": {
+            name: [
+                [None if np.isnan(value) else round(value, 4) for value in scores.loc[(name, f"recall_{emotion}")]]
+                for emotion in EMOTIONS
+            ]
+            for name in names
+        },
+        "confusion": {name: counts.tolist() for name, counts in confusion.items()},
+        "mcnemar": found.tables["mcnemar"].to_dict("index"),
+    }
+
+
+def _command(found: Findings) -> str:
+    """Return the command that makes the records of this folder again."""
+    first = found.done[0]
+    overrides = re.split(r"-(?=\w+\.\w+=)", found.root.name)[1:]
+    names = dict.fromkeys(record["recognizer"] for record in found.done)
+    seeds = sorted({record["seed"] for record in found.done})
+    options = {
+        "--all": None if overrides else "",
+        "--only": " ".join(names) if overrides else None,
+        "--set": " ".join(overrides) or None,
+        "--protocol": first["protocol"]["name"],
+        "--class-weight": first["class_weight"],
+        "--limit": first["limit"],
+        "--seeds": " ".join(map(str, seeds)),
+    }
+    usual = {"--protocol": "kaggle", "--class-weight": "balanced", "--seeds": "0"}
+    given = {key: value for key, value in options.items() if value is not None and usual.get(key) != value}
+    return " ".join(["python -m benchmark.run", *(f"{key} {value}".strip() for key, value in given.items())])

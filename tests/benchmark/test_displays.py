@@ -1,0 +1,106 @@
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import figures
+from benchmark.displays import displays
+from benchmark.findings import find
+from benchmark.store import Probabilities, Store
+
+RIGHT, WRONG = [0, 1, 2, 3, 4, 5, 6], [1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.fixture
+def found(tmp_path, record):
+    """Three recognizers: fast and bad, slow and good, slower and bad."""
+    store = Store(tmp_path / "kaggle")
+    y, sure = np.arange(7), np.eye(7, dtype=np.float32)
+    for name, test, ms in (("fast", WRONG, 1.0), ("good", RIGHT, 2.0), ("slow", WRONG, 3.0)):
+        cost = {"fit_seconds": 1.0, "ms_per_face": ms, "artifact_mb": 2.0, "peak_memory_mb": 1.0}
+        probabilities = Probabilities(sure, sure[test] * 0.93 + 0.01, y, y)
+        store.write(record(name, RIGHT, test, cost=cost), probabilities)
+    return find(store.root)
+
+
+def test_the_front_holds_what_nothing_faster_reaches(found):
+    table = displays(found)["figures/cost"].table
+    assert table["front"].to_dict() == {"fast": True, "good": True, "slow": False}
+
+
+def test_the_difference_is_of_shares_in_points(found):
+    table = displays(found)["figures/confusion_difference"].table
+    # Ranked alike on validation, so by name: fast minus good. Happy was taken for Angry, and is recognized.
+    assert table.loc["Happy", "Angry"] == 100
+    assert table.loc["Happy", "Happy"] == -100
+    assert table.loc["Happy", "Fear"] == 0
+
+
+def test_recall_has_a_row_a_recognizer_and_emotion(found):
+    table = displays(found)["figures/recall"].table
+    assert table.index.names == ["recognizer", "emotion"]
+    assert table.loc[("good", "Fear"), "estimate"] == 1
+    assert table.loc[("slow", "Fear"), "estimate"] == 0
+    assert len(table) == 21
+
+
+def test_validation_stands_beside_test(found):
+    table = displays(found)["figures/validation_test"].table
+    assert table.loc["slow", "validation"] == 1
+    assert table.loc["slow", "test"] == 0
+
+
+def test_every_figure_is_drawn_the_same_twice_as_png_and_as_svg(found, tmp_path):
+    drawn = displays(found)
+    assert len(drawn) >= 10
+    for stem, display in drawn.items():
+        once, again = tmp_path / "once.png", tmp_path / "again.png"
+        figures.save_figure(display, once)
+        figures.save_figure(display, again)
+        assert once.read_bytes() == again.read_bytes(), stem
+        svg = figures.to_svg(display)
+        assert svg == figures.to_svg(display), stem
+        root = ET.fromstring(svg)
+        assert root.tag.endswith("svg")
+        # Text stays text, and takes the colour of the page's.
+        texts = [each.text for each in root.iter() if each.tag.endswith("text")]
+        assert texts, stem
+        assert "#000000" not in svg
+
+
+def test_png_has_an_opaque_background_and_svg_none(found, tmp_path):
+    from PIL import Image
+
+    display = displays(found)["figures/cost"]
+    figures.save_figure(display, tmp_path / "cost.png")
+    with Image.open(tmp_path / "cost.png") as image:
+        assert image.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
+        assert image.size == tuple(int(144 * side) for side in display.size)
+    background = figures.to_svg(display).partition('id="patch_1"')[2].partition("</g>")[0]
+    assert "fill: none" in background
+
+
+def test_few_faces_are_no_dot_of_the_reliability():
+    bins = pd.DataFrame(
+        {"confidence": [0.3, 0.9], "accuracy": [1.0, 0.8], "faces": [1, 50]},
+        index=pd.MultiIndex.from_tuples([("a", 4), ("a", 13)], names=["recognizer", "bin"]),
+    )
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figures.ReliabilityDisplay(bins, "t").plot(figure.subplots())
+    lines = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines}
+    assert list(lines["accuracy"]) == [0.9]
+
+
+def test_computing_imports_no_matplotlib():
+    code = (
+        "import sys, benchmark.findings, benchmark.displays\n"
+        "heavy = {'matplotlib', 'seaborn', 'tensorflow', 'keras'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,129 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from benchmark.displays import displays
+from benchmark.findings import find
+from benchmark.report.__main__ import main
+from benchmark.report.page import render
+from benchmark.store import Probabilities, Store
+from models.labels import EMOTIONS
+
+RIGHT, WRONG = [0, 1, 2, 3, 4, 5, 6], [1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.fixture
+def root(tmp_path, record):
+    """Two finished recognizers and one that failed with a hostile message."""
+    store = Store(tmp_path / "kaggle")
+    y, sure = np.arange(7), np.eye(7, dtype=np.float32)
+    for name, test in (("good", RIGHT), ("bad", WRONG)):
+        probabilities = Probabilities(sure[test] * 0.93 + 0.01, sure[test] * 0.93 + 0.01, y, y)
+        store.write(record(name, test, test), probabilities)
+    store.write(record("lost", RIGHT, RIGHT, status="failed", error="<script>alert(1)</script>"))
+    return store.root
+
+
+def test_the_page_needs_nothing_from_elsewhere(root):
+    page = render(find(root), displays(find(root)))
+    assert page == render(find(root), displays(find(root)))
+    loaded = re.findall(r"<(?:script|img|link|iframe|source|use|image)[^>]*?(?:src|href)=\"([^\"]*)", page)
+    assert all(address.startswith(("data:", "#")) for address in loaded), loaded
+    assert "default-src 'none'" in page
+    assert not re.search(r"@import|url\((?!#)", page)
+    assert len(page.encode()) < 5_000_000
+
+
+def test_what_records_say_is_escaped(root):
+    page = render(find(root), displays(find(root)))
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert(1)" not in page
+
+
+def test_the_numbers_of_the_page_are_those_of_the_records(root):
+    page = render(find(root), displays(find(root)))
+    numbers = json.loads(re.search(r'<script type="application/json" id="numbers">(.*?)</script>', page, re.S)[1])
+    assert numbers["emotions"] == list(EMOTIONS)
+    assert numbers["recall"]["good"][2][0] == 1
+    assert numbers["recall"]["bad"][2][0] == 0
+    assert numbers["confusion"]["bad"][0] == [0, 1, 0, 0, 0, 0, 0]
+    assert numbers["mcnemar"]["good"]["bad"] == pytest.approx(2 * 0.5**7)
+
+
+def test_every_figure_has_a_text_alternative(root):
+    found = find(root)
+    page = render(found, displays(found))
+    figures = re.findall(r"<figure id=.*?</figure>", page, re.S)
+    assert len(figures) == len([stem for stem in displays(found) if stem.startswith("figures/")])
+    for figure in figures:
+        assert re.search(r'role="img" aria-label="[^"]{20,}"', figure)
+        assert "<figcaption>" in figure
+
+
+@pytest.mark.parametrize(
+    ("folder", "entries", "command"),
+    [
+        ("kaggle", {}, "python -m benchmark.run --all"),
+        ("kaggle-none", {"class_weight": "none"}, "python -m benchmark.run --all --class-weight none"),
+        ("kaggle-limit50", {"limit": 50, "seed": 3}, "python -m benchmark.run --all --limit 50 --seeds 3"),
+        ("kaggle-a.x=-1-a.y=b", {}, "python -m benchmark.run --only a --set a.x=-1 a.y=b"),
+    ],
+)
+def test_the_page_says_how_to_make_its_records(tmp_path, record, probabilities, folder, entries, command):
+    store = Store(tmp_path / folder)
+    store.write(record("a", RIGHT, RIGHT, **entries), probabilities)
+    found = find(store.root)
+    assert f"{command}\n" in render(found, displays(found))
+
+
+def test_the_command_writes_the_page_and_nothing_else(root, tmp_path, capsys):
+    before = sorted(root.rglob("*"))
+    assert main([str(root), "--output", str(tmp_path / "out.html")]) == 0
+    assert (tmp_path / "out.html").read_text() == render(find(root), displays(find(root)))
+    assert sorted(root.rglob("*")) == before
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out.html")
+
+
+def test_errors_are_one_line_with_the_fix(root, tmp_path, capsys, record, monkeypatch):
+    monkeypatch.delenv("FER2013", raising=False)
+    Store(tmp_path / "failed").write(record("a", RIGHT, RIGHT, status="failed", error="no"))
+    for arguments, words in (
+        ([str(tmp_path / "nowhere")], "python -m benchmark.run makes them"),
+        ([str(tmp_path / "failed")], "no finished run"),
+        ([str(root), "--output", str(tmp_path / "no" / "out.html")], "give another --output"),
+        ([str(root), "--faces", "--data", str(tmp_path / "no.csv")], "no.csv"),
+        ([str(root), "--faces"], "made from other data"),
+    ):
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and error.count("\n") == 1
+        assert words in error
+    assert not list(root.glob("*.html"))
+
+
+def test_faces_are_the_most_confident_errors_of_the_data(done, faces, monkeypatch, capsys):
+    store, records = done
+    monkeypatch.setattr("benchmark.report.__main__.load_dataset", lambda path, limit: faces)
+    assert main([str(store.root), "--faces"]) == 0
+    assert "keep it" in capsys.readouterr().err
+    page = (store.root / "report_faces.html").read_text()
+    assert "This copy shows faces of the data" in page
+    from benchmark.report.faces import confident_errors
+
+    shown = {each["recognizer"]: each["faces"] for each in confident_errors(find(store.root), faces, n=3)}
+    assert "majority" not in shown
+    for record in records:
+        if record["recognizer"] in shown:
+            stored = store.probabilities(record)
+            wrong = stored.test.argmax(axis=1) != stored.y_test
+            expected = np.sort(stored.test.max(axis=1)[wrong])[::-1][:3]
+            assert [face["probability"] for face in shown[record["recognizer"]]] == pytest.approx(expected)
+
+
+def test_a_page_with_faces_is_ignored_by_git(root):
+    from pathlib import Path
+
+    patterns = (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()
+    assert "report_faces.html" in patterns
