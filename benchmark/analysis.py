@@ -116,14 +116,13 @@ def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataF
 
 
 def summary(tables: Tables) -> pd.DataFrame:
-    """Return one row a recognizer, as text: scores with their intervals, the test against the best, copies, FER+."""
+    """Return one row a recognizer, as text: scores with their intervals, without copies, against FER+."""
     found = tables["intervals"]
     names = list(found.index.unique(level=0))
     columns = {
         column: {name: _with_interval(found.loc[(name, metric)]) for name in names}
         for column, metric in INTERVAL_COLUMNS.items()
     }
-    columns["versus_best"] = verdicts(tables)
     if "copies" in tables:
         for (name, rule), row in tables["copies"].iterrows():
             if rule in ("exact", "near"):

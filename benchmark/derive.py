@@ -30,6 +30,7 @@ README_COLUMNS = (
     "valid_macro_f1",
     "test_accuracy",
     "test_macro_f1",
+    "versus_best",
     "disgust_recall",
     "fear_recall",
     "fit_seconds",
@@ -51,7 +52,8 @@ def derive(root: Path) -> pd.DataFrame:
     """
     found = find(root)
     found.board.to_csv(root / "leaderboard.csv", index=False)
-    shown = to_markdown(found.board, [name for name in COLUMNS if found.board[name].notna().any()])
+    columns = [name for name in found.board if name in (*COLUMNS, "versus_best") and found.board[name].notna().any()]
+    shown = to_markdown(found.board, columns)
     if not found.done:
         (root / "leaderboard.md").write_text(shown, "utf-8")
         return found.board

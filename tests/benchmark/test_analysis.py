@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.analysis import analyse, summary, without_copies
+from benchmark.analysis import analyse, summary, verdicts, without_copies
 from benchmark.data import Dataset
 from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus, store_copies, store_ferplus
@@ -80,8 +80,20 @@ def test_the_summary_has_a_row_a_recognizer(stored, votes):
     table = summary(analyse(store, records))
     assert table["recognizer"].tolist() == ["a", "b"]
     assert table["accuracy"].tolist() == ["1.000 [1.000, 1.000]"] * 2
-    assert table["versus_best"].tolist() == ["best", "not distinguishable, p = 1.000"]
     assert table["ferplus_accuracy"].tolist() == ["0.857", "0.857"]
+
+
+def test_the_board_marks_who_is_not_distinguishable_from_the_best():
+    tested = pd.DataFrame(
+        {"p_holm": [0.0001, 0.04, 0.3], "distinguishable": [True, True, False]}, index=["worse", "near", "same"]
+    )
+    pairs = pd.DataFrame(index=["first", "worse", "near", "same"])
+    assert verdicts({"versus_best": tested, "mcnemar": pairs}) == {
+        "first": "best",
+        "worse": "p < 0.001",
+        "near": "p = 0.040",
+        "same": "not distinguishable, p = 0.300",
+    }
 
 
 def test_tables_of_a_real_study(done):
