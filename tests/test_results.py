@@ -1,5 +1,6 @@
 """The committed results are what the records say, and the README shows them."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -75,6 +76,11 @@ def test_a_protocol_has_every_derived_file(root, tmp_path):
             path.relative_to(root) for path in root.rglob(kind) if path.name != "report_faces.html"
         }
     assert_same(copy / "best.json", root / "best.json")
+    shown, expected = (
+        re.search(r'id="numbers">(.*?)</script>', (folder / "report.html").read_text("utf-8"))[1]
+        for folder in (root, copy)
+    )
+    assert json.loads(shown) == json.loads(expected)
 
 
 @pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
