@@ -73,9 +73,10 @@ def ablation_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _firsts(store: Store, fingerprint: str) -> dict[str, Probabilities]:
-    """Return the probabilities of the first seed of every recognizer, the best on validation first."""
+    """Return the probabilities of the first seed of every recognizer but the floor, the best on validation first."""
     firsts: dict[str, Probabilities] = {}
     for record in finished(current_records(store)):
-        if record["data_fingerprint"] == fingerprint and record["recognizer"] not in firsts:
+        here = record["data_fingerprint"] == fingerprint and record["family"] != "floor"
+        if here and record["recognizer"] not in firsts:
             firsts[record["recognizer"]] = store.probabilities(record)
     return firsts

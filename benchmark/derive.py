@@ -16,7 +16,7 @@ from benchmark.ablation import ablation_summary
 from benchmark.analysis import summary
 from benchmark.displays import displays
 from benchmark.figures import save_figure
-from benchmark.findings import find
+from benchmark.findings import Findings, find
 from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.report.page import REPORT, render
 from benchmark.store import Record
@@ -39,8 +39,8 @@ README_COLUMNS = (
 )
 
 
-def derive(root: Path) -> pd.DataFrame:
-    """Write leaderboard, confusion matrices, figures, analysis, report and ``best.json``; return the leaderboard.
+def derive(root: Path) -> Findings:
+    """Write leaderboard, confusion matrices, figures, analysis, report and ``best.json``; return what they say.
 
     Only ``runs/`` is read, and that of other class weights beside this folder, so that everything comes back without
     the data when it was deleted.
@@ -56,7 +56,7 @@ def derive(root: Path) -> pd.DataFrame:
     shown = to_markdown(found.board, columns)
     if not found.done:
         (root / "leaderboard.md").write_text(shown, "utf-8")
-        return found.board
+        return found
     trust = summary(found.tables)
     tables = {**found.tables, "summary": trust.set_index("recognizer")}
     parts = [heading(found.done[0], root.name), shown, to_markdown(trust)]
@@ -74,7 +74,7 @@ def derive(root: Path) -> pd.DataFrame:
         display.table.to_csv(root / f"{stem}.csv")
     (root / REPORT).write_text(render(found, figures), "utf-8")
     write_json(root / "best.json", _best(found.done))
-    return found.board
+    return found
 
 
 def heading(record: Record, folder: str) -> str:
@@ -92,7 +92,7 @@ def heading(record: Record, folder: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def update_readme(readme: Path, roots: Sequence[Path]) -> None:
+def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     """Put tables between their markers.
 
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
@@ -102,18 +102,18 @@ def update_readme(readme: Path, roots: Sequence[Path]) -> None:
     Raises
     ------
     ValueError
-        If there is no place for a root's leaderboard.
+        If there is no place for a folder's leaderboard.
     """
     text = readme.read_text("utf-8")
     text = _between_markers(text, "anchors", to_markdown(pd.read_csv(ANCHORS, dtype=str)))
-    for root in roots:
-        if f"<!-- board: {root.as_posix()} -->" not in text:
-            raise ValueError(f"{readme}: no line <!-- board: {root.as_posix()} -->: add it, and <!-- end --> below it")
-        found = find(root)
-        text = _between_markers(text, f"board: {root.as_posix()}", to_markdown(found.board, README_COLUMNS))
-        text = _between_markers(text, f"trust: {root.as_posix()}", to_markdown(summary(found.tables)))
+    for found in folders:
+        root = found.root.as_posix()
+        if f"<!-- board: {root} -->" not in text:
+            raise ValueError(f"{readme}: no line <!-- board: {root} -->: add it, and <!-- end --> below it")
         schemes = found.tables.get("class_weights", pd.DataFrame())
-        text = _between_markers(text, f"class weights: {root.as_posix()}", to_markdown(ablation_summary(schemes)))
+        text = _between_markers(text, f"board: {root}", to_markdown(found.board, README_COLUMNS))
+        text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
+        text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
     readme.write_text(text, "utf-8")
 
 
@@ -132,10 +132,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--readme", type=Path, help="Markdown file whose marked tables are brought up to date")
     args = parser.parse_args(argv)
     try:
-        for root in args.roots:
-            derive(root)
+        folders = [derive(root) for root in args.roots]
         if args.readme:
-            update_readme(args.readme, args.roots)
+            update_readme(args.readme, folders)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -51,7 +51,6 @@ def displays(found: Findings) -> dict[str, figures.Display]:
     schemes = found.tables.get("class_weights", pd.DataFrame())
     if not schemes.empty:
         weak = schemes[schemes.index.get_level_values("metric").str.startswith("recall_")]
-        weak = weak.loc[[name in shown for name in weak.index.get_level_values("recognizer")]]
         drawn["figures/class_weights"] = figures.ClassWeightDisplay(weak, f"Class weights ({title})")
     for record in found.done:
         if record["history"]:

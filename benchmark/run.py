@@ -9,9 +9,8 @@ import fnmatch
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from tqdm.auto import tqdm
 
 from benchmark.data import DataError, Dataset, load_dataset
@@ -20,6 +19,9 @@ from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
 from benchmark.store import Store
 from benchmark.study import Study
 from models.registry import Entry, recognizers
+
+if TYPE_CHECKING:
+    from benchmark.findings import Findings
 
 INTERRUPTED = 130
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
@@ -74,6 +76,8 @@ def _run_setting(
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     study = Study(entries, args.seeds, data, setting, root)
     if args.dry_run:
+        if len(args.class_weight) > 1:
+            print(f"{setting.folder}:")
         for run in study.runs:
             print(f"{run.entry.name:16} seed {run.seed}  {study.state(run, args.rerun)}")
         return 0
@@ -173,7 +177,7 @@ def _execute(study: Study, rerun: bool, votes: Votes | None) -> int:
     finally:
         bar.close()
     if study.store.records():
-        board = _derive(study, votes, search=not interrupted)
+        board = _derive(study, votes, search=not interrupted).board
         print(board[["rank", "recognizer", *SCORES, "status"]].to_string(index=False, float_format="%.3f", na_rep=""))
         print(f"\n{study.store.root}: leaderboard, report.html, confusion matrices, figures, records and models")
     if study.data.note:
@@ -183,7 +187,7 @@ def _execute(study: Study, rerun: bool, votes: Votes | None) -> int:
     return int(failed)
 
 
-def _derive(study: Study, votes: Votes | None, search: bool) -> pd.DataFrame:
+def _derive(study: Study, votes: Votes | None, search: bool) -> Findings:
     # These import matplotlib and statsmodels, which --list and --dry-run do not need.
     from benchmark.derive import derive
     from benchmark.kept import store_copies, store_data_facts, store_ferplus

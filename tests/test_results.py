@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.ablation import scheme_roots
 from benchmark.derive import derive, update_readme
+from benchmark.findings import find
 from benchmark.metrics import evaluate
 from benchmark.store import Store
 from models.artifacts import sha256
@@ -98,7 +99,7 @@ def test_the_readme_shows_the_tables(root, tmp_path, monkeypatch):
     copy = tmp_path / "README.md"
     copy.write_text(re.sub(r"( -->\n)\|.*?(<!-- end -->)", r"\1\2", README, flags=re.S), "utf-8")
     assert copy.read_text("utf-8") != README
-    update_readme(copy, [path.relative_to(ROOT) for path in PROTOCOLS])
+    update_readme(copy, [find(path.relative_to(ROOT)) for path in PROTOCOLS])
     assert_same(copy, ROOT / "README.md")
 
 

@@ -215,7 +215,7 @@ def _compared(found: Findings) -> dict[str, Any]:
             for name in names
         },
         "confusion": {name: counts.tolist() for name, counts in confusion.items()},
-        "mcnemar": found.tables["mcnemar"].to_dict("index"),
+        "mcnemar": found.tables["mcnemar"].map(lambda p: float(f"{p:.4g}")).to_dict("index"),
     }
 
 

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -80,7 +81,7 @@ def test_records_of_other_data_have_no_scores_in_the_board(tmp_path, record, pro
         "new": "ok",
         "old": "stale made from other data, run it again",
     }
-    board = derive(tmp_path)
+    board = derive(tmp_path).board
     assert board["recognizer"].tolist()[0] == "new"
     assert board["test_accuracy"].notna().sum() == 1
 
@@ -96,7 +97,7 @@ def test_damaged_probabilities_cost_one_row_and_not_the_board(tmp_path, record, 
     else:
         path.unlink()
     assert statuses(store)["bad"] == "stale its probabilities are missing or damaged, run it again"
-    assert derive(tmp_path)["rank"].tolist()[0] == 1
+    assert derive(tmp_path).board["rank"].tolist()[0] == 1
 
 
 def test_an_ensemble_of_a_member_that_ran_again_is_stale(tmp_path, record, probabilities):
@@ -124,15 +125,15 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     readme.write_text(
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
     )
-    derive(root)
-    update_readme(readme, [root])
+    found = derive(root)
+    update_readme(readme, [found])
     text = readme.read_text()
     assert "Goodfellow" in text.split("before\n")[0]
     assert text.endswith("<!-- end -->\nafter\n")
     assert "| 1 | a | 1.000 |" in text
     assert "old" not in text
     with pytest.raises(ValueError, match="add it"):
-        update_readme(readme, [root / ".." / "kaggle"])
+        update_readme(readme, [replace(found, root=tmp_path / "other")])
 
 
 def test_a_folder_without_records_is_an_error(tmp_path, capsys):
