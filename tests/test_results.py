@@ -3,13 +3,13 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmark.ablation import scheme_roots
 from benchmark.derive import derive, update_readme
-from benchmark.findings import find
 from benchmark.metrics import evaluate
 from benchmark.store import Store
 from models.artifacts import sha256
@@ -31,12 +31,20 @@ def assert_same(path, other):
     assert numbers[0] == pytest.approx(numbers[1], rel=1e-6, abs=1.1e-3), other
 
 
-def derived_copy(root, tmp_path):
-    """Derive everything anew from the records of `root`, those of other class weights beside it."""
-    for folder in (root, *scheme_roots(root).values()):
-        shutil.copytree(folder / "runs", tmp_path / folder.name / "runs", dirs_exist_ok=True)
-    derive(tmp_path / root.name)
-    return tmp_path / root.name
+@pytest.fixture(scope="module")
+def derived(tmp_path_factory):
+    """Derive everything anew from the records of a folder, those of other class weights beside it; once for each."""
+    made = {}
+
+    def find_again(root):
+        if root not in made:
+            parent = tmp_path_factory.mktemp("derived")
+            for folder in (root, *scheme_roots(root).values()):
+                shutil.copytree(folder / "runs", parent / folder.name / "runs", dirs_exist_ok=True)
+            made[root] = derive(parent / root.name)
+        return made[root]
+
+    return find_again
 
 
 @pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
@@ -60,8 +68,8 @@ def test_records_are_scored_from_their_probabilities(root):
 
 
 @pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
-def test_derived_tables_are_what_the_records_say(root, tmp_path):
-    copy = derived_copy(root, tmp_path)
+def test_derived_tables_are_what_the_records_say(root, derived):
+    copy = derived(root).root
     tables = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix in {".csv", ".md"})
     assert tables
     assert Path("leaderboard.csv") in tables
@@ -70,8 +78,8 @@ def test_derived_tables_are_what_the_records_say(root, tmp_path):
 
 
 @pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
-def test_a_protocol_has_every_derived_file(root, tmp_path):
-    copy = derived_copy(root, tmp_path)
+def test_a_protocol_has_every_derived_file(root, derived):
+    copy = derived(root).root
     for kind in ("*.png", "*.csv", "*.html", "best.json"):
         assert {path.relative_to(copy) for path in copy.rglob(kind)} == {
             path.relative_to(root) for path in root.rglob(kind) if path.name != "report_faces.html"
@@ -92,14 +100,13 @@ def test_both_protocols_are_complete(root):
 
 
 @pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
-def test_the_readme_shows_the_tables(root, tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_the_readme_shows_the_tables(root, tmp_path, derived):
     shown = re.findall(rf"<!-- (\w+): results/fer2013/{root.name} -->\n", README)
     assert "board" in shown
     copy = tmp_path / "README.md"
     copy.write_text(re.sub(r"( -->\n)\|.*?(<!-- end -->)", r"\1\2", README, flags=re.S), "utf-8")
     assert copy.read_text("utf-8") != README
-    update_readme(copy, [find(path.relative_to(ROOT)) for path in PROTOCOLS])
+    update_readme(copy, [replace(derived(path), root=path.relative_to(ROOT)) for path in PROTOCOLS])
     assert_same(copy, ROOT / "README.md")
 
 
