@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark.leaderboard import finished
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS
-from benchmark.store import Probabilities, Store, current_records
+from benchmark.store import Probabilities, Record, Store, current_records
 from benchmark.uncertainty import intervals, paired_differences
 from benchmark.weak_classes import WEAK_CLASSES
 
@@ -44,14 +44,14 @@ def class_weight_ablation(roots: Mapping[str, Path], fingerprint: str) -> pd.Dat
     Returns
     -------
     DataFrame
-        Index recognizer, class_weight and metric (`METRICS`), for recognizers with a first seed under `REFERENCE` and
-        another scheme: ``estimate``, ``low``, ``high`` (95% bootstrap), and ``change``, ``change_low``,
+        Index recognizer, class_weight and metric (`METRICS`), for recognizers with the same first seed under
+        `REFERENCE` and another scheme: ``estimate``, ``low``, ``high`` (95% bootstrap), and ``change``, ``change_low``,
         ``change_high``, the scheme minus `REFERENCE` on the same faces; fractions.
     """
     runs = {scheme: _firsts(Store(root), fingerprint) for scheme, root in roots.items()}
     parts = {}
-    for name, reference in runs[REFERENCE].items():
-        others = {scheme: found[name] for scheme, found in runs.items() if name in found}
+    for (name, seed), reference in runs[REFERENCE].items():
+        others = {scheme: found[name, seed] for scheme, found in runs.items() if (name, seed) in found}
         for scheme, run in others.items() if len(others) > 1 else ():
             y, decided = run.y_test, run.test.argmax(axis=1)
             change = paired_differences(y, decided, reference.test.argmax(axis=1))
@@ -66,17 +66,17 @@ def ablation_summary(table: pd.DataFrame) -> pd.DataFrame:
         scores = found.droplevel(["recognizer", "class_weight"])
         row = {"recognizer": name, "class_weight": scheme}
         row |= {metric: f"{scores.loc[metric, 'estimate']:.3f}" for metric in METRICS}
-        for metric in METRICS[1:] if scheme != REFERENCE else ():
+        for metric in METRICS if scheme != REFERENCE else ():
             row[f"{metric}_change"] = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*scores.loc[metric, list(CHANGE)])
         rows.append({key.lower(): value for key, value in row.items()})
     return pd.DataFrame(rows).fillna("")
 
 
-def _firsts(store: Store, fingerprint: str) -> dict[str, Probabilities]:
-    """Return the probabilities of the first seed of every recognizer but the floor, the best on validation first."""
-    firsts: dict[str, Probabilities] = {}
+def _firsts(store: Store, fingerprint: str) -> dict[tuple[str, int], Probabilities]:
+    """Return the probabilities of every recognizer but the floor, by name and first seed, the best first."""
+    firsts: dict[str, Record] = {}
     for record in finished(current_records(store)):
         here = record["data_fingerprint"] == fingerprint and record["family"] != "floor"
         if here and record["recognizer"] not in firsts:
-            firsts[record["recognizer"]] = store.probabilities(record)
-    return firsts
+            firsts[record["recognizer"]] = record
+    return {(name, record["seed"]): store.probabilities(record) for name, record in firsts.items()}

@@ -86,7 +86,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
 
 
 def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataFrame:
-    """Return accuracy and macro-F1 on all test faces and without copies, and the accuracy that goes with them.
+    """Return the scores on all test faces and without copies, and the accuracy that goes with these.
 
     The rows ``exact`` and ``near`` of column ``without`` leave out what was seen in fitting or selecting. The faces
     that stay are another mix of emotions: compare one recognizer's loss with another's. A rule that leaves no face has
@@ -100,13 +100,19 @@ def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataF
             if not kept.any():
                 continue
             scores = evaluate(each.y_test[kept], each.test[kept])
-            faces = {emotion.lower(): scores["per_emotion"][emotion]["support"] for emotion in WEAK_CLASSES}
+            bounds = intervals(each.y_test[kept], each.test[kept].argmax(axis=1))
+            weak: dict[str, float] = {}
+            for emotion in WEAK_CLASSES:
+                weak[f"{emotion.lower()}_faces"] = scores["per_emotion"][emotion]["support"]
+                estimate, low, high = bounds.loc[f"recall_{emotion}"]
+                name_of = f"{emotion.lower()}_recall"
+                weak |= {name_of: estimate, f"{name_of}_low": low, f"{name_of}_high": high}
             rows.append(
                 {
                     "recognizer": name,
                     "without": rule,
                     "n_faces": int(kept.sum()),
-                    **{f"{emotion}_faces": count for emotion, count in faces.items()},
+                    **weak,
                     "accuracy": scores["accuracy"],
                     "macro_f1": scores["macro_f1"],
                     "accuracy_drop": full - scores["accuracy"],

@@ -16,13 +16,12 @@ from benchmark.ablation import ablation_summary
 from benchmark.analysis import summary
 from benchmark.displays import displays
 from benchmark.figures import save_figure
-from benchmark.findings import Findings, find
+from benchmark.findings import FIRST_SEED, Findings, find
 from benchmark.leaderboard import COLUMNS, to_markdown
-from benchmark.report.page import REPORT, render
+from benchmark.report.page import ANCHORS, REPORT, render, write_page
 from benchmark.store import Record
 from models.artifacts import write_json
 
-ANCHORS = Path(__file__).with_name("anchors.csv")
 README_COLUMNS = (
     "rank",
     "recognizer",
@@ -56,10 +55,14 @@ def derive(root: Path) -> Findings:
     shown = to_markdown(found.board, columns)
     if not found.done:
         (root / "leaderboard.md").write_text(shown, "utf-8")
+        for name in (REPORT, "best.json"):  # of runs that are gone
+            (root / name).unlink(missing_ok=True)
         return found
     trust = summary(found.tables)
     tables = {**found.tables, "summary": trust.set_index("recognizer")}
-    parts = [heading(found.done[0], root.name), shown, to_markdown(trust)]
+    parts = [heading(found.done[0], found.root.name), shown, to_markdown(trust)]
+    if found.several_seeds:
+        parts.insert(1, FIRST_SEED + "\n")
     if "class_weights" in tables:
         parts.append(to_markdown(ablation_summary(tables["class_weights"])))
     (root / "leaderboard.md").write_text("\n".join(parts), "utf-8")
@@ -72,7 +75,7 @@ def derive(root: Path) -> Findings:
     for stem, display in figures.items():
         save_figure(display, root / f"{stem}.png")
         display.table.to_csv(root / f"{stem}.csv")
-    (root / REPORT).write_text(render(found, figures), "utf-8")
+    write_page(root / REPORT, render(found, figures))
     write_json(root / "best.json", _best(found.done))
     return found
 

@@ -78,6 +78,6 @@ def _cost(board: pd.DataFrame) -> pd.DataFrame:
     """Return accuracy, time and size, with the recognizers that none of the faster ones reaches marked."""
     columns = {"ms_per_face": "ms_per_face", "artifact_mb": "artifact_mb", "test_accuracy": "accuracy"}
     columns |= {f"test_accuracy_{bound}": bound for bound in ("low", "high")}
-    table = board[list(columns)].rename(columns=columns).sort_values("ms_per_face")
-    before = table["accuracy"].cummax().shift(fill_value=-np.inf)
-    return table.assign(front=table["accuracy"] > before)
+    table = board[list(columns)].rename(columns=columns)
+    by_time = table.sort_values("ms_per_face")["accuracy"]
+    return table.assign(front=by_time > by_time.cummax().shift(fill_value=-np.inf))

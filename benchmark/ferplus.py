@@ -159,10 +159,10 @@ def score(votes: Votes, y: NDArray[np.int64], proba: NDArray[np.floating]) -> di
     dict
         ``n_faces`` whose `majority` is one of the seven emotions, ``left_out`` the number of the others by reason;
         on the faces kept, ``accuracy`` and ``macro_f1`` of the most probable emotion, and ``recall`` of each emotion.
-        ``labels``: how far FER2013's own labels agree with FER+, the ceiling that their noise sets to who learns them.
-        On the faces kept, ``accuracy`` and ``macro_f1``, comparable with those above; ``per_emotion``, the share of
-        each label's faces that agree. Over all faces, ``all_faces`` and ``all_faces_per_emotion`` with the choice of
-        most votes, the first in the file's order of columns where several have as many.
+        ``labels``: how far FER2013's own labels agree with FER+. On the faces kept, ``accuracy``, ``macro_f1`` and
+        ``recall``, comparable with those above; ``per_emotion``, the share of each label's faces that agree. Over all
+        faces, ``all_faces`` and ``all_faces_per_emotion`` with the choice of most votes, the first in the file's order
+        of columns where several have as many.
         ``soft``: the ``n_faces`` for which the seven emotions got more than half of the votes; ``cross_entropy``, in
         nats, the mean of `proba` against these emotions' shares of votes; ``entropy`` of the shares, its lowest value.
 
@@ -188,6 +188,7 @@ def score(votes: Votes, y: NDArray[np.int64], proba: NDArray[np.floating]) -> di
         "recall": _shares(predicted[kept] == truth, truth),
         "labels": {
             **_scores(truth, y[kept]),
+            "recall": _shares(y[kept] == truth, truth),
             "per_emotion": _shares(y[kept] == truth, y[kept]),
             "all_faces": float((most == y).mean()),
             "all_faces_per_emotion": _shares(most == y, y),

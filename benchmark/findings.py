@@ -16,6 +16,11 @@ from benchmark.kept import load_data_facts
 from benchmark.leaderboard import finished, leaderboard
 from benchmark.store import Record, Store, current_records
 
+FIRST_SEED = (
+    "Scores, their intervals and the confusion matrices are of all seeds; the tests between recognizers, the scores "
+    "without copies and against FER+, decision rules, curves and class weights are of the first seed."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:
@@ -48,6 +53,11 @@ class Findings:
         """Data and setting, e.g. ``fer2013, kaggle``."""
         return f"{self.records[0]['dataset']}, {self.root.name}"
 
+    @property
+    def several_seeds(self) -> bool:
+        """Whether some recognizer was run with more than one seed."""
+        return len({record["seed"] for record in self.done}) > 1
+
 
 def find(root: Path) -> Findings:
     """Work out the findings of a results folder.
@@ -57,6 +67,7 @@ def find(root: Path) -> Findings:
     DataError
         If it has no record.
     """
+    root = root if root.name else root.resolve()
     store = Store(root)
     records = current_records(store)
     if not records:
@@ -64,7 +75,8 @@ def find(root: Path) -> Findings:
     done = finished(records)
     tables = analyse(store, done) if done else {}
     if done and (roots := scheme_roots(root)):
-        tables["class_weights"] = class_weight_ablation(roots, done[0]["data_fingerprint"])
+        schemes = class_weight_ablation(roots, done[0]["data_fingerprint"])
+        tables |= {} if schemes.empty else {"class_weights": schemes}
     facts = load_data_facts(store, done[0]["data_fingerprint"]) if done else {}
     return Findings(root, records, done, tables, _with_evidence(leaderboard(records), tables), facts)
 

@@ -96,7 +96,10 @@ def load_ferplus(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
 
 
 def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataFrame:
-    """Return the scores against FER+ of every recognizer, and of FER2013's own labels."""
+    """Return the scores against FER+ of every recognizer, and of FER2013's own labels.
+
+    ``agreement_<emotion>``, of the labels alone, is the share of the faces labelled so with which FER+ agrees.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for name, each in runs.items():
         scores = score(votes, each.y_test, each.test)
@@ -105,7 +108,8 @@ def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataF
         rows.setdefault(
             LABELS_ROW,
             {"accuracy": labels["accuracy"], "macro_f1": labels["macro_f1"]}
-            | {f"recall_{emotion}": value for emotion, value in labels["per_emotion"].items()}
+            | {f"recall_{emotion}": value for emotion, value in labels["recall"].items()}
+            | {f"agreement_{emotion}": value for emotion, value in labels["per_emotion"].items()}
             | {"accuracy_all_faces": labels["all_faces"], "cross_entropy": scores["soft"]["entropy"], **counts},
         )
         rows[name] = (

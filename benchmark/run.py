@@ -64,6 +64,11 @@ def _main(args: argparse.Namespace) -> int:
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
     codes = [_run_setting(args, entries, data, setting, votes) for setting in settings]
+    compared = Path(args.results) / data.name / Setting(protocol, CLASS_WEIGHTS[0], args.limit, overrides).folder
+    if CLASS_WEIGHTS[0] not in schemes and not args.dry_run and Store(compared).records():
+        from benchmark.derive import derive
+
+        derive(compared)
     return max(codes)
 
 

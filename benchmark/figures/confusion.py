@@ -117,7 +117,7 @@ def _heat_map(table: pd.DataFrame, ax: Axes, **options: Any) -> None:
     import seaborn as sns
 
     defaults = {
-        "annot": True, "fmt": ".2f", "vmin": 0, "vmax": 1, "cmap": "Blues", "square": True, "annot_kws": {"size": 8},
+        "annot": True, "fmt": ".2f", "vmin": 0, "vmax": 1, "cmap": "Blues", "square": True, "annot_kws": {"size": 9},
     }  # fmt: skip
     sns.heatmap(table, ax=ax, **{**defaults, **options})
     ax.tick_params(axis="x", rotation=45)

@@ -40,7 +40,7 @@ class TrainingDisplay:
                 panel.plot(self.table.index, self.table[column], dash, color=colour, label=label)
             panel.axvline(kept, color=MUTED, linewidth=1, linestyle=":", label=f"kept: epoch {kept}")
             tidy(panel, xlabel="epoch", ylabel=metric)
-        both[1].legend(frameon=False, fontsize=8)
+        both[1].legend(frameon=False, fontsize=9)
         figure.suptitle(self.title, fontsize=11)
         return ax
 
@@ -70,7 +70,7 @@ class PrecisionRecallDisplay:
                 panel.step(curve["recall"], curve["precision"], dash, where="post", color=colour, label=name)
             tidy(panel, title=emotion, xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
         row[0].set_ylabel("precision")
-        row[-1].legend(frameon=False, fontsize=8)
+        row[-1].legend(frameon=False, fontsize=9)
         figure.suptitle(self.title, fontsize=11)
         return ax
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from benchmark.data import DataError, load_dataset
 from benchmark.displays import displays
 from benchmark.findings import find
 from benchmark.report.faces import confident_errors
-from benchmark.report.page import REPORT, render
+from benchmark.report.page import REPORT, render, write_page
 from models.artifacts import DEFAULT_RESULTS
 
 WITH_FACES = "report_faces.html"
@@ -36,9 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise DataError(f"{args.root}: no finished run: python -m benchmark.run says why")
         faces = confident_errors(found, load_dataset(args.data, found.done[0]["limit"])) if args.faces else ()
         page = render(found, displays(found), faces)
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(page, "utf-8")
-        os.replace(partial, path)
+        write_page(path, page)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

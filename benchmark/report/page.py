@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,7 +17,7 @@ import pandas as pd
 
 from benchmark.ablation import ablation_summary
 from benchmark.figures import Display, to_svg
-from benchmark.findings import Findings
+from benchmark.findings import FIRST_SEED, Findings
 from benchmark.kept import LABELS_ROW
 from benchmark.store import Record
 from benchmark.weak_classes import WEAK_CLASSES
@@ -66,6 +68,7 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
     first = found.done[0]
     return environment.get_template("template.html").render(
         found=found,
+        first_seed=FIRST_SEED if found.several_seeds else "",
         first=first,
         protocol=first["protocol"],
         emotions=EMOTIONS,
@@ -85,6 +88,13 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
         style=_text("report.css"),
         script=_text("report.js"),
     )
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write the page: complete, or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    partial.write_text(page, "utf-8")
+    os.replace(partial, path)
 
 
 def _text(name: str) -> str:
@@ -161,7 +171,10 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
     shown["decision_rules"] = _joined(shown["decision_rules"])
     if "confusions" in shown:
         shown["confusions"] = shown["confusions"].drop(columns="emotion")
-    if len({record["seed"] for record in found.done}) > 1:
+    if "copies" in shown:
+        copies = _joined(shown["copies"])
+        shown["copies"] = copies.assign(accuracy_change=-copies.pop("accuracy_drop"))
+    if found.several_seeds:
         shown["seeds"] = found.tables["seeds"].reset_index()
     return {name: _table(frame) for name, frame in shown.items()}
 
@@ -178,11 +191,11 @@ def _joined(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _labels(found: Findings) -> dict[str, float]:
     """Return how far FER2013's own labels agree with FER+, as shown in the text; empty where FER+ was not given."""
-    if "ferplus" not in found.tables:
+    if "agreement_Fear" not in found.tables.get("ferplus", ()):
         return {}
     row = found.tables["ferplus"].loc[LABELS_ROW]
     return {"all": row["accuracy_all_faces"], "kept": row["accuracy"], "faces": int(row["n_faces"])} | {
-        emotion: row[f"recall_{emotion}"] for emotion in EMOTIONS
+        emotion: row[f"agreement_{emotion}"] for emotion in EMOTIONS
     }
 
 
@@ -222,7 +235,10 @@ def _compared(found: Findings) -> dict[str, Any]:
 def _command(found: Findings) -> str:
     """Return the command that makes the records of this folder again."""
     first = found.done[0]
-    overrides = re.split(r"-(?=\w+\.\w+=)", found.root.name)[1:]
+    overrides = [shlex.quote(each) for each in re.split(r"-(?=\w+\.\w+=)", found.root.name)[1:]]
+    schemes = [first["class_weight"]]
+    if "class_weights" in found.tables:
+        schemes = list(found.tables["class_weights"].index.unique(level="class_weight"))
     names = dict.fromkeys(record["recognizer"] for record in found.done)
     seeds = sorted({record["seed"] for record in found.done})
     options = {
@@ -230,9 +246,10 @@ def _command(found: Findings) -> str:
         "--only": " ".join(names) if overrides else None,
         "--set": " ".join(overrides) or None,
         "--protocol": first["protocol"]["name"],
-        "--class-weight": first["class_weight"],
+        "--class-weight": " ".join(schemes),
         "--limit": first["limit"],
         "--seeds": " ".join(map(str, seeds)),
+        "--ferplus": "path/to/fer2013new.csv" if "ferplus" in found.tables else None,
     }
     usual = {"--protocol": "kaggle", "--class-weight": "balanced", "--seeds": "0"}
     given = {key: value for key, value in options.items() if value is not None and usual.get(key) != value}

@@ -52,6 +52,7 @@ def test_the_summary_says_the_change_of_other_schemes_only(roots):
     table = ablation_summary(class_weight_ablation(roots, "f")).set_index("class_weight")
     assert table.loc["balanced", "recall_disgust_change"] == ""
     assert table.loc["none", "recall_disgust_change"] == "-1.000 [-1.000, -1.000]"
+    assert table.loc["none", "accuracy_change"].startswith("-0.286 [")
 
 
 def test_runs_on_other_data_are_left_out(roots):
@@ -61,6 +62,20 @@ def test_runs_on_other_data_are_left_out(roots):
 def test_a_recognizer_of_one_scheme_only_is_left_out(roots, record, probabilities):
     Store(roots["balanced"]).write(record("b", BALANCED, BALANCED), probabilities)
     assert class_weight_ablation(roots, "f").index.unique(level="recognizer").tolist() == ["a"]
+
+
+def test_different_seeds_are_not_compared(roots, record, probabilities):
+    for scheme, seed in (("balanced", 0), ("none", 1)):
+        Store(roots[scheme]).write(record("c", BALANCED, BALANCED, seed=seed, class_weight=scheme), probabilities)
+    assert class_weight_ablation(roots, "f").index.unique(level="recognizer").tolist() == ["a"]
+
+
+def test_schemes_that_share_no_recognizer_make_no_section(tmp_path, record, probabilities):
+    Store(tmp_path / "kaggle").write(record("a", BALANCED, BALANCED), probabilities)
+    Store(tmp_path / "kaggle-none").write(record("b", BALANCED, BALANCED, class_weight="none"), probabilities)
+    derive(tmp_path / "kaggle")
+    assert not (tmp_path / "kaggle" / "analysis" / "class_weights.csv").exists()
+    assert "Class weights</h3>" not in (tmp_path / "kaggle" / "report.html").read_text()
 
 
 def test_the_balanced_folder_shows_the_comparison(roots):

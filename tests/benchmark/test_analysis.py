@@ -35,6 +35,7 @@ def test_a_faces_copies_are_left_out(probabilities):
     assert table["accuracy"].to_dict() == pytest.approx({"nothing": 5 / 7, "fit": 5 / 6, "exact": 5 / 6, "near": 1})
     assert table.loc["near", "accuracy_drop"] == pytest.approx(5 / 7 - 1)
     assert table["disgust_faces"].tolist() == [1, 1, 1, 1]
+    assert table["disgust_recall"].tolist() == [runs["a"].test[1].argmax() == 1] * 4
 
 
 def test_a_test_split_of_copies_alone_still_has_a_board(faces, tmp_path):
@@ -69,7 +70,10 @@ def test_ferplus_scores_the_run_and_the_labels(stored, votes):
     table = load_ferplus(store, records)
     assert table.index.tolist() == ["(FER2013 labels)", "a", "b"]
     assert table["accuracy"].tolist() == pytest.approx([6 / 7] * 3)
-    assert table.loc["(FER2013 labels)", "recall_Fear"] == 0
+    # FER+ sees two Surprise faces, one of which is labelled Fear.
+    assert table.loc["(FER2013 labels)", "agreement_Fear"] == 0
+    assert table.loc["(FER2013 labels)", "agreement_Surprise"] == 1
+    assert table.loc["(FER2013 labels)", "recall_Surprise"] == 0.5
     rerun = {**records[1], "probabilities_sha256": "new"}
     assert load_ferplus(store, [records[0], rerun]).index.tolist() == ["(FER2013 labels)", "a"]
 

@@ -78,6 +78,25 @@ def test_the_page_says_how_to_make_its_records(tmp_path, record, probabilities, 
     assert f"{command}\n" in render(found, displays(found))
 
 
+def test_the_command_names_what_the_page_shows(tmp_path, record, probabilities):
+    for folder, scheme in (("kaggle", "balanced"), ("kaggle-none", "none")):
+        Store(tmp_path / folder).write(record("a", RIGHT, RIGHT, class_weight=scheme), probabilities)
+    found = find(tmp_path / "kaggle")
+    page = render(found, displays(found))
+    assert "python -m benchmark.run --all --class-weight balanced none\n" in page
+    assert "Class weights</h3>" in page
+
+
+def test_the_page_says_which_numbers_are_of_the_first_seed(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    store.write(record("a", RIGHT, RIGHT), probabilities)
+    assert "of the first seed" not in render(find(store.root), displays(find(store.root)))
+    store.write(record("a", RIGHT, WRONG, seed=1), probabilities)
+    page = render(find(store.root), displays(find(store.root)))
+    assert "of the first seed" in page
+    assert "Mean and standard deviation over seeds" in page
+
+
 def test_the_command_writes_the_page_and_nothing_else(root, tmp_path, capsys):
     before = sorted(root.rglob("*"))
     assert main([str(root), "--output", str(tmp_path / "out.html")]) == 0

@@ -40,6 +40,15 @@ def test_several_class_weights_are_compared(results, capsys):
     assert set(table["class_weight"]) == {"balanced", "frequency", "none"}
 
 
+def test_another_scheme_renews_what_the_balanced_folder_shows(results):
+    arguments = ["--only", "hog_svm", "--limit", "200", "--results", str(results)]
+    assert run.main(arguments) == 0
+    table = results / "synthetic" / "kaggle-limit200" / "analysis" / "class_weights.csv"
+    assert not table.exists()
+    assert run.main([*arguments, "--class-weight", "none"]) == 0
+    assert set(pd.read_csv(table)["class_weight"]) == {"balanced", "none"}
+
+
 def test_facts_of_the_data_are_kept_for_the_report(results):
     assert run.main([*QUICK, "--results", str(results)]) == 0
     root = results / "synthetic" / "kaggle-limit200"
