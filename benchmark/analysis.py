@@ -29,6 +29,7 @@ INTERVAL_COLUMNS = {
     "disgust_recall": "recall_Disgust",
     "fear_recall": "recall_Fear",
 }
+BOUNDS = ("estimate", "low", "high")
 Tables = dict[str, pd.DataFrame]
 
 
@@ -134,6 +135,11 @@ def summary(tables: Tables) -> pd.DataFrame:
             if rule in ("exact", "near"):
                 text = f"{row['accuracy']:.3f} ({-row['accuracy_drop']:+.3f})"
                 columns.setdefault(f"without_{rule}_copies", {})[name] = text
+            for emotion in map(str.lower, WEAK_CLASSES) if rule == "near" else ():
+                recall = dict(
+                    zip(BOUNDS, row[[f"{emotion}_recall{end}" for end in ("", "_low", "_high")]], strict=True)
+                )
+                columns.setdefault(f"{emotion}_recall_without_near", {})[name] = _with_interval(recall)
     if "ferplus" in tables:
         accuracy = tables["ferplus"]["accuracy"]
         columns["ferplus_accuracy"] = {name: f"{accuracy[name]:.3f}" for name in names if name in accuracy}
@@ -150,7 +156,7 @@ def verdicts(tables: Tables) -> dict[str, str]:
     return words
 
 
-def _with_interval(row: pd.Series) -> str:
+def _with_interval(row: Mapping[str, float] | pd.Series) -> str:
     if np.isnan(row["low"]):
         return f"{row['estimate']:.3f}"
     return f"{row['estimate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

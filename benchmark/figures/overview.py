@@ -60,8 +60,8 @@ class CostDisplay:
             ax.scatter(row["ms_per_face"], row["accuracy"], s=20 + 12 * row["artifact_mb"], color=colour, alpha=0.45)
             ax.scatter(row["ms_per_face"], row["accuracy"], s=9, color=colour)
             text = f"{name}, {row['artifact_mb']:.1f} MB"
-            beside = (6 + 2 * row["artifact_mb"] ** 0.5, 0)
-            ax.annotate(text, (row["ms_per_face"], row["accuracy"]), beside, textcoords="offset points", va="center")
+            beside = (6 + 2 * row["artifact_mb"] ** 0.5, -4)  # below the line of the front
+            ax.annotate(text, (row["ms_per_face"], row["accuracy"]), beside, textcoords="offset points", va="top")
         tidy(ax, title=self.title, xlabel="ms per face, batches of 64", ylabel="accuracy [95% interval]", xscale="log")
         ax.set_xlim(table["ms_per_face"].min() / 2, table["ms_per_face"].max() * 6)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
