@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.leaderboard import finished
+from benchmark.leaderboard import finished, firsts
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS
-from benchmark.store import Probabilities, Record, Store, current_records
+from benchmark.store import Probabilities, Store, current_records
 from benchmark.uncertainty import intervals, paired_differences
 from benchmark.weak_classes import WEAK_CLASSES
 
@@ -74,9 +74,8 @@ def ablation_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 def _firsts(store: Store, fingerprint: str) -> dict[tuple[str, int], Probabilities]:
     """Return the probabilities of every recognizer but the floor, by name and first seed, the best first."""
-    firsts: dict[str, Record] = {}
-    for record in finished(current_records(store)):
-        here = record["data_fingerprint"] == fingerprint and record["family"] != "floor"
-        if here and record["recognizer"] not in firsts:
-            firsts[record["recognizer"]] = record
-    return {(name, record["seed"]): store.probabilities(record) for name, record in firsts.items()}
+    return {
+        (name, record["seed"]): store.probabilities(record)
+        for name, record in firsts(finished(current_records(store))).items()
+        if record["data_fingerprint"] == fingerprint and record["family"] != "floor"
+    }

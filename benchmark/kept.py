@@ -16,6 +16,7 @@ from benchmark.data import Dataset
 from benchmark.data.describe import describe
 from benchmark.duplicates import Copies, copies
 from benchmark.ferplus import Votes, score
+from benchmark.leaderboard import firsts
 from benchmark.protocol import Protocol
 from benchmark.store import Probabilities, Record, Store
 from models.artifacts import write_json
@@ -77,10 +78,10 @@ def store_ferplus(store: Store, done: Sequence[Record], votes: Votes) -> None:
     votes : ndarray of shape (n_faces, 10)
         Votes on the reported split, from `benchmark.ferplus.FerPlus.of`.
     """
-    firsts = _firsts(done)
-    runs = {name: store.probabilities(record) for name, record in firsts.items()}
+    first = firsts(done)
+    runs = {name: store.probabilities(record) for name, record in first.items()}
     table = against_ferplus(runs, votes)
-    table["run"] = [firsts[name]["probabilities_sha256"] if name in firsts else "" for name in table.index]
+    table["run"] = [first[name]["probabilities_sha256"] if name in first else "" for name in table.index]
     table.to_csv(store.root / FERPLUS)
 
 
@@ -90,7 +91,7 @@ def load_ferplus(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
         table = pd.read_csv(store.root / FERPLUS, index_col="recognizer", keep_default_na=True)
     except (OSError, ValueError):
         return None
-    current = {name: record["probabilities_sha256"] for name, record in _firsts(done).items()}
+    current = {name: record["probabilities_sha256"] for name, record in firsts(done).items()}
     kept = [name for name in table.index if name == LABELS_ROW or table["run"][name] == current.get(name)]
     return table.loc[kept].drop(columns="run")
 
@@ -118,11 +119,3 @@ def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataF
             | {"cross_entropy": scores["soft"]["cross_entropy"], **counts}
         )
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
-
-
-def _firsts(done: Sequence[Record]) -> dict[str, Record]:
-    """Return the record of the first seed of every recognizer."""
-    firsts: dict[str, Record] = {}
-    for record in done:
-        firsts.setdefault(record["recognizer"], record)
-    return firsts

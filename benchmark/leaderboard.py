@@ -67,6 +67,14 @@ def finished(records: Iterable[Record]) -> list[Record]:
     return sorted(done, key=lambda record: (place[record["recognizer"]], record["seed"]))
 
 
+def firsts(done: Iterable[Record]) -> dict[str, Record]:
+    """Return the record of the first seed of every recognizer, in the order of `done`."""
+    found: dict[str, Record] = {}
+    for record in done:
+        found.setdefault(record["recognizer"], record)
+    return found
+
+
 def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> str:
     """Return the table in Markdown: scores with three decimals, empty where there is none."""
     columns = tuple(board.columns) if columns is None else columns

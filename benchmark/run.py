@@ -63,12 +63,17 @@ def _main(args: argparse.Namespace) -> int:
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
-    codes = [_run_setting(args, entries, data, setting, votes) for setting in settings]
     compared = Path(args.results) / data.name / Setting(protocol, CLASS_WEIGHTS[0], args.limit, overrides).folder
-    if CLASS_WEIGHTS[0] not in schemes and not args.dry_run and Store(compared).records():
-        from benchmark.derive import derive
+    try:
+        codes = [_run_setting(args, entries, data, setting, votes) for setting in settings]
+        if CLASS_WEIGHTS[0] not in schemes and not args.dry_run and Store(compared).records():
+            from benchmark.derive import derive
 
-        derive(compared)
+            derive(compared)
+    except OSError as error:
+        fix = "make it writable, free some space, or choose --results DIR"
+        print(f"error: {error.filename or args.results}: {error.strerror}: {fix}", file=sys.stderr)
+        return 2
     return max(codes)
 
 
@@ -86,12 +91,7 @@ def _run_setting(
         for run in study.runs:
             print(f"{run.entry.name:16} seed {run.seed}  {study.state(run, args.rerun)}")
         return 0
-    try:
-        return _execute(study, args.rerun, votes)
-    except OSError as error:
-        fix = "make it writable, free some space, or choose --results DIR"
-        print(f"error: {error.filename or root}: {error.strerror}: {fix}", file=sys.stderr)
-        return 2
+    return _execute(study, args.rerun, votes)
 
 
 def build_parser() -> argparse.ArgumentParser:

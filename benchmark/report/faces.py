@@ -11,6 +11,7 @@ from PIL import Image
 
 from benchmark.data import DataError, Dataset
 from benchmark.findings import Findings
+from benchmark.leaderboard import firsts
 from benchmark.store import Store
 from features.rows import as_images
 from models.labels import EMOTIONS
@@ -45,8 +46,8 @@ def confident_errors(found: Findings, data: Dataset, n: int = 12) -> list[dict[s
         )
     images = as_images(data[found.done[0]["protocol"]["report"]].X)
     shown: list[dict[str, Any]] = []
-    for record in found.done:
-        if record["family"] == "floor" or record["recognizer"] in {each["recognizer"] for each in shown}:
+    for record in firsts(found.done).values():
+        if record["family"] == "floor":
             continue
         stored = Store(found.root).probabilities(record)
         predicted, highest = stored.test.argmax(axis=1), stored.test.max(axis=1)

@@ -5,6 +5,7 @@ import sys
 import pandas as pd
 import pytest
 
+import benchmark.derive
 from benchmark import run
 from benchmark.study import Study
 
@@ -130,6 +131,22 @@ def test_results_that_cannot_be_written_are_an_error(results, capsys):
     results.write_text("in the way")
     assert run.main([*QUICK, "--results", str(results)]) == 2
     assert "choose --results DIR" in capsys.readouterr().err
+
+
+def test_a_comparison_that_cannot_be_renewed_is_an_error(results, capsys, monkeypatch):
+    assert run.main([*QUICK, "--results", str(results)]) == 0
+    capsys.readouterr()
+    real = benchmark.derive.derive
+
+    def full(root):
+        if root.name == "kaggle-limit200":
+            raise OSError(28, "No space left on device", str(root))
+        return real(root)
+
+    monkeypatch.setattr(benchmark.derive, "derive", full)
+    assert run.main([*QUICK, "--class-weight", "none", "--results", str(results)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ") and "No space left on device" in error and "choose --results DIR" in error
 
 
 def test_listing_imports_no_tensorflow():
