@@ -11,8 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("features", "models")
-# These find, cache or digest; what is computed does not depend on them.
-PLUMBING = {"features.cache", "features.source", "models.registry"}
+# These find, cache, digest or resume; what is computed does not depend on them.
+PLUMBING = {"features.cache", "features.source", "models.checkpoint", "models.registry"}
 
 
 def code_digest(module: str) -> str:

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from models.augmented_network import AugmentedNetwork
+from models.keras_recognizer import import_keras
+
+
+class TinyNetwork(AugmentedNetwork):
+    """One convolution, normalization and dropout: everything that a checkpoint has to keep."""
+
+    def build(self, n_classes, policy):
+        keras = import_keras()
+        layers = keras.layers
+        return keras.Sequential(
+            [
+                keras.Input((48, 48, 1)),
+                layers.Rescaling(1 / 255, dtype=policy),
+                layers.Conv2D(4, 3, strides=2, dtype=policy),
+                layers.BatchNormalization(dtype=policy),
+                layers.GlobalAveragePooling2D(dtype=policy),
+                layers.Dropout(0.5, dtype=policy),
+                layers.Dense(n_classes, activation="softmax", dtype="float32"),
+            ]
+        )
+
+
+@pytest.fixture
+def split():
+    generator = np.random.default_rng(0)
+    X = generator.integers(0, 256, (40, 2304), dtype=np.uint8)
+    return X, np.arange(40) % 2
+
+
+def fitted(split, **params):
+    X, y = split
+    return TinyNetwork(epochs=4, batch_size=16, **params).fit(X, y, validation=(X[:10], y[:10]))
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "undisturbed"))
+    undisturbed = fitted(split)
+    monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "interrupted"))
+    write = __import__("models.checkpoint", fromlist=["Checkpoint"]).Checkpoint.write
+
+    def stop_after_two(self, history):
+        write(self, history)
+        if len(history["loss"]) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("models.checkpoint.Checkpoint.write", stop_after_two)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(split)
+    assert len(list((tmp_path / "interrupted").glob("training-*.npz"))) == 1
+    resumed = fitted(split)
+    assert resumed.history_ == undisturbed.history_
+    assert len(resumed.history_["loss"]) == 4
+    for ours, theirs in zip(resumed.network_.get_weights(), undisturbed.network_.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not list((tmp_path / "interrupted").iterdir()), "the checkpoint of a finished training is deleted"
