@@ -11,6 +11,7 @@ import pandas as pd
 from benchmark.decision import compare
 from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus
+from benchmark.leaderboard import firsts
 from benchmark.metrics import evaluate, reliability
 from benchmark.store import Probabilities, Record, Store
 from benchmark.uncertainty import intervals, mcnemar_matrix, over_seeds, versus_best
@@ -47,14 +48,15 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
         ``decision_rules``, ``reliability``; of the weak classes ``recall_at_precision``, ``precision_recall``,
-        ``average_precision`` and ``confusions``; ``copies`` and ``ferplus`` where these were stored.
+        ``average_precision`` and ``confusions``; ``votes`` where there are ensembles; ``copies``
+        and ``ferplus`` where these were stored.
     """
     runs: dict[str, list[Probabilities]] = {}
     for record in done:
         runs.setdefault(record["recognizer"], []).append(store.probabilities(record))
-    firsts = {name: each[0] for name, each in runs.items()}
-    y = next(iter(firsts.values())).y_test
-    decided = {name: each.test.argmax(axis=1) for name, each in firsts.items()}
+    first_runs = {name: each[0] for name, each in runs.items()}
+    y = next(iter(first_runs.values())).y_test
+    decided = {name: each.test.argmax(axis=1) for name, each in first_runs.items()}
     tables = {
         "intervals": _by_recognizer(
             {name: intervals(y, np.stack([one.test.argmax(axis=1) for one in each])) for name, each in runs.items()}
@@ -62,28 +64,57 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         "mcnemar": mcnemar_matrix(y, decided),
         "versus_best": versus_best(y, decided, next(iter(decided))),
         "seeds": over_seeds(done),
-        "decision_rules": _by_recognizer({name: compare(each) for name, each in firsts.items()}),
-        "reliability": _by_recognizer({name: reliability(y, each.test.astype(float)) for name, each in firsts.items()}),
-        "recall_at_precision": _weak(firsts, recall_at_precision),
-        "precision_recall": _weak(firsts, lambda each, emotion: precision_recall(each.y_test, each.test, emotion)),
+        "decision_rules": _by_recognizer({name: compare(each) for name, each in first_runs.items()}),
+        "reliability": _by_recognizer(
+            {name: reliability(y, each.test.astype(float)) for name, each in first_runs.items()}
+        ),
+        "recall_at_precision": _weak(first_runs, recall_at_precision),
+        "precision_recall": _weak(first_runs, lambda each, emotion: precision_recall(each.y_test, each.test, emotion)),
         "average_precision": pd.DataFrame(
             {
-                emotion: {name: average_precision(y, each.test, emotion) for name, each in firsts.items()}
+                emotion: {name: average_precision(y, each.test, emotion) for name, each in first_runs.items()}
                 for emotion in WEAK_CLASSES
                 if (y == EMOTIONS.index(emotion)).any()
             }
         ).rename_axis("recognizer"),
         "confusions": _weak(
-            firsts, lambda each, emotion: top_confusions(evaluate(each.y_test, each.test)["confusion"], emotion)
+            first_runs, lambda each, emotion: top_confusions(evaluate(each.y_test, each.test)["confusion"], emotion)
         ),
     }
+    if any(record.get("members") for record in done):
+        tables["votes"] = votes_of_members(done, tables["mcnemar"])
     known = load_copies(store, done[0]["data_fingerprint"])
     if known is not None:
-        tables["copies"] = without_copies(firsts, known)
+        tables["copies"] = without_copies(first_runs, known)
     votes = load_ferplus(store, done)
     if votes is not None:
         tables["ferplus"] = votes
     return tables
+
+
+def votes_of_members(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFrame:
+    """Return what each member has to say in each ensemble, and whether the ensemble is better than it.
+
+    Returns
+    -------
+    DataFrame
+        Index ensemble, member; columns ``weight`` (0: left out), ``temperature`` (missing where probabilities are
+        taken as they are), ``accuracy_gain`` of the ensemble over the member on test, and its ``p_mcnemar``, exact and
+        not corrected.
+    """
+    runs = firsts(done)
+    rows = {}
+    for name, record in runs.items():
+        members, votes = record.get("members", {}), record.get("votes", {})
+        weights = votes.get("weights") or dict.fromkeys(members, 1 / max(1, len(members)))
+        for member in members:
+            rows[name, member] = {
+                "weight": weights.get(member, 0.0),
+                "temperature": votes.get("temperatures", {}).get(member, np.nan),
+                "accuracy_gain": record["test"]["accuracy"] - runs[member]["test"]["accuracy"],
+                "p_mcnemar": mcnemar.loc[name, member],
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["ensemble", "member"])
 
 
 def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataFrame:

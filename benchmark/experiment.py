@@ -54,7 +54,10 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting) -> Outcome:
 
 
 def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilities]]) -> Outcome:
-    """Combine the stored probabilities of members that the same setting fitted. Its cost is the sum of theirs."""
+    """Combine the stored probabilities of members that the same setting fitted.
+
+    Fitting costs what all members cost; predicting, what those cost that have a vote.
+    """
     stored = {name: probabilities for name, (_, probabilities) in members.items()}
     first = next(iter(stored.values()))
     ensemble.fit({name: each.valid for name, each in stored.items()}, first.y_valid, range(len(EMOTIONS)))
@@ -64,9 +67,10 @@ def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilitie
         first.y_valid,
         first.y_test,
     )
-    costs = [record["cost"] for record, _ in members.values()]
-    cost = {name: sum(each[name] for each in costs) for name in ("fit_seconds", "ms_per_face", "artifact_mb")}
-    cost["peak_memory_mb"] = max(each["peak_memory_mb"] for each in costs)
+    costs = {name: record["cost"] for name, (record, _) in members.items()}
+    cost = {"fit_seconds": sum(each["fit_seconds"] for each in costs.values())}
+    cost |= {what: sum(costs[name][what] for name in ensemble.names_) for what in ("ms_per_face", "artifact_mb")}
+    cost["peak_memory_mb"] = max(each["peak_memory_mb"] for each in costs.values())
     return Outcome(ensemble, probabilities, cost, {})
 
 

@@ -8,6 +8,7 @@ import difflib
 import fnmatch
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,16 @@ from tqdm.auto import tqdm
 from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.ferplus import Votes, read_votes
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
+from benchmark.schedule import REFERENCE, cheapest_first, in_words, measured_seconds
 from benchmark.store import Store
-from benchmark.study import Study
+from benchmark.study import Run, Study
 from models.registry import Entry, recognizers
 
 if TYPE_CHECKING:
     from benchmark.findings import Findings
 
 INTERRUPTED = 130
+TRAINING_FACES = 28_709
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
 
 
@@ -50,9 +53,11 @@ def _main(args: argparse.Namespace) -> int:
     known = recognizers()
     try:
         if args.list:
-            _print_list(known)
+            _print_list(known, measured_seconds([Path(args.results) / REFERENCE]))
             return 0
         entries = select(known, ["*"] if args.all else args.only)
+        if args.only:  # named, so wanted without a GPU too
+            entries = [replace(entry, tier="cpu") for entry in entries]
         overrides = parse_overrides(args.set, known)
         data = load_dataset(args.data, limit=args.limit)
         protocol = PROTOCOLS[args.protocol]
@@ -84,14 +89,15 @@ def _run_setting(
     others = {record["data_fingerprint"] for record in Store(root).records()} - {data.fingerprint}
     if others:
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
-    study = Study(entries, args.seeds, data, setting, root)
+    seconds = measured_seconds([root, Path(args.results) / REFERENCE])
+    study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root)
     if args.dry_run:
         if len(args.class_weight) > 1:
             print(f"{setting.folder}:")
         for run in study.runs:
             print(f"{run.entry.name:16} seed {run.seed}  {study.state(run, args.rerun)}")
         return 0
-    return _execute(study, args.rerun, votes)
+    return _execute(study, args.rerun, votes, seconds)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -166,17 +172,17 @@ def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[st
     return overrides
 
 
-def _execute(study: Study, rerun: bool, votes: Votes | None) -> int:
+def _execute(study: Study, rerun: bool, votes: Votes | None, seconds: Mapping[str, float]) -> int:
     failed, interrupted = False, False
     bar = tqdm(total=len(study.runs), unit="run", disable=None)
-    bar.set_description(study.runs[0].entry.name)
+    _announce(bar, study, study.runs, rerun, seconds)
     try:
-        for place, (run, _, record) in enumerate(study.execute(rerun)):
+        for place, (run, _, record) in enumerate(study.execute(rerun), start=1):
             if record["status"] == "failed":
                 failed = True
                 tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
             bar.update()
-            bar.set_description(study.runs[min(place + 1, len(study.runs) - 1)].entry.name)
+            _announce(bar, study, study.runs[place:], rerun, seconds)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -190,6 +196,17 @@ def _execute(study: Study, rerun: bool, votes: Votes | None) -> int:
     if interrupted:
         raise KeyboardInterrupt
     return int(failed)
+
+
+def _announce(bar: tqdm, study: Study, pending: Sequence[Run], rerun: bool, seconds: Mapping[str, float]) -> None:
+    """Show the next run, and how long all that are to come are expected to take."""
+    if bar.disable or not pending:
+        return
+    bar.set_description(pending[0].entry.name)
+    faces = len(study.data[study.setting.protocol.fit])
+    todo = [run for run in pending if study.state(run, rerun) not in ("fresh", "broken")]
+    left = faces * sum(seconds.get(run.entry.name, 0.0) for run in todo)
+    bar.set_postfix_str(f"about {in_words(left)} to go" if left else "")
 
 
 def _derive(study: Study, votes: Votes | None, search: bool) -> Findings:
@@ -208,11 +225,15 @@ def _derive(study: Study, votes: Votes | None, search: bool) -> Findings:
     return derive(study.store.root)
 
 
-def _print_list(known: Mapping[str, Entry]) -> None:
-    for entry in known.values():
+def _print_list(known: Mapping[str, Entry], seconds: Mapping[str, float]) -> None:
+    for entry in cheapest_first(list(known.values()), seconds):
         family = "broken" if entry.error else entry.family
+        measured = seconds.get(entry.name)
+        fit = in_words(TRAINING_FACES * measured) if measured and not entry.members else ""
         reason = entry.skip()
-        print(f"{entry.name:16} {family:10} {entry.summary}{f' (skipped: {reason})' if reason else ''}")
+        print(f"{entry.name:20} {family:10} {fit:>8}  {entry.summary}{f' (skipped: {reason})' if reason else ''}")
+    if seconds:
+        print(f"\nTimes: to fit the {TRAINING_FACES:,} Training faces of FER2013, as measured.")
 
 
 def _count(least: int) -> Any:

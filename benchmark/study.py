@@ -123,9 +123,9 @@ class Study:
                 "valid": evaluate(outcome.probabilities.y_valid, outcome.probabilities.valid),
                 "test": evaluate(outcome.probabilities.y_test, outcome.probabilities.test),
             }
-            card = save(
-                outcome.recognizer, self.store.root / "models", run.stem, {**_card(facts), "valid": scores["valid"]}
-            )
+            votes = {what: getattr(outcome.recognizer, f"{what}_", {}) for what in ("weights", "temperatures")}
+            about = {**_card(facts), "valid": scores["valid"], **{what: each for what, each in votes.items() if each}}
+            card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
         except Exception as error:  # whatever a recognizer raises is its row in the board
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return self._unfinished(
@@ -145,6 +145,7 @@ class Study:
                 "artifact": card["artifact"],
                 "artifact_sha256": card["sha256"],
                 "members": self._member_probabilities(run),
+                "votes": votes,
             },
             outcome.probabilities,
         )

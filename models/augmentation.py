@@ -63,7 +63,8 @@ def affine(
     Returns
     -------
     ndarray of shape (n_faces, 8), dtype float32
-        (a0, a1, a2, b0, b1, b2, 0, 0): the output's point (x, y) shows the input's (a0 x + a1 y + a2, b0 x + b1 y + b2).
+        (a0, a1, a2, b0, b1, b2, 0, 0): the output's point (x, y) shows the input's point
+        (a0 x + a1 y + a2, b0 x + b1 y + b2).
     """
     angle = np.deg2rad(generator.uniform(-rotation, rotation, n_faces))
     scale = np.exp(generator.uniform(-zoom, zoom, n_faces))

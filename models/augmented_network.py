@@ -52,8 +52,9 @@ class AugmentedNetwork(KerasRecognizer):
     ----------
     network_ : keras.Model
     history_ : dict of str to list of float
-        ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` of every epoch. The training ones are of changed faces,
-        with label smoothing and weights (the losses), and measured while the weights change.
+        ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` of every epoch, those of validation without mirror
+        images. The training ones are of changed faces and measured while the weights change; the losses are with label
+        smoothing, that of training with the weights of the faces too.
 
     References
     ----------
@@ -167,7 +168,7 @@ class AugmentedNetwork(KerasRecognizer):
                 return np.random.default_rng((recognizer.random_state, self.epoch, *place))
 
             def __len__(self) -> int:
-                return -(-len(images) // recognizer.batch_size)
+                return -(-len(images) // recognizer.batch_size)  # noqa: PLE0303
 
             def __getitem__(self, batch: int) -> tuple[NDArray, NDArray, NDArray]:
                 chosen = self.order[batch * recognizer.batch_size : (batch + 1) * recognizer.batch_size]

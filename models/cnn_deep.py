@@ -33,7 +33,10 @@ class DeepCNN(AugmentedNetwork):
         layers = keras.layers
         inputs = keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1))
         x = layers.Rescaling(1 / 255, dtype=policy)(inputs)
-        x = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False, dtype="float32")(x)
+        # Over the flat face, since an HDF5 file keeps one axis only.
+        x = layers.Reshape((IMAGE_SIDE**2,), dtype="float32")(x)
+        x = layers.LayerNormalization(center=False, scale=False, dtype="float32")(x)
+        x = layers.Reshape((IMAGE_SIDE, IMAGE_SIDE, 1), dtype="float32")(x)
         for stage in STAGES:
             for place, filters in enumerate(stage, start=1):
                 x = layers.Conv2D(filters, 3, padding="same", use_bias=False, dtype=policy)(x)

@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import models
@@ -32,6 +33,8 @@ class Entry:
         The recognizers whose probabilities an ensemble combines.
     requires : tuple of str
         Modules that must be importable.
+    tier : str
+        ``cpu``, or ``gpu`` where training makes sense on a GPU only.
     error : str
         Why the file could not be imported; empty if it could.
     """
@@ -41,6 +44,7 @@ class Entry:
     factory: Callable[..., Any] | None = None
     members: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    tier: str = "cpu"
     error: str = ""
 
     @property
@@ -56,7 +60,11 @@ class Entry:
     def skip(self) -> str:
         """Return why the recognizer cannot run here, or an empty string."""
         missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
-        return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
+        if missing:
+            return f"needs {', '.join(missing)}: pip install {' '.join(missing)}"
+        if self.tier == "gpu" and not gpu_is_seen():
+            return f"trains in reasonable time on a GPU only, and none is seen: --only {self.name} runs it all the same"
+        return ""
 
     def make(self, **params: Any) -> Any:
         """Return the unfitted recognizer with the given parameters."""
@@ -65,11 +73,19 @@ class Entry:
         return self.factory(**params)
 
 
+@cache
+def gpu_is_seen() -> bool:
+    """Return whether Keras sees a GPU."""
+    from models.keras_recognizer import import_keras
+
+    return bool(import_keras().distribution.list_devices("gpu"))
+
+
 _registered: dict[str, Entry] = {}
 
 
 def recognizer(
-    family: str, members: tuple[str, ...] = (), requires: tuple[str, ...] = ()
+    family: str, members: tuple[str, ...] = (), requires: tuple[str, ...] = (), tier: str = "cpu"
 ) -> Callable[[Factory], Factory]:
     """Register the decorated factory ``models/<name>.py:<name>`` as a recognizer.
 
@@ -81,11 +97,13 @@ def recognizer(
         For an ensemble, the recognizers that it combines.
     requires : tuple of str
         Modules without which the recognizer is skipped, with that reason.
+    tier : str
+        ``gpu`` to be skipped where no GPU is seen, unless it is named.
     """
 
     def register(factory: Factory) -> Factory:
         name = factory.__name__
-        _registered[name] = Entry(name, family, factory, members, requires)
+        _registered[name] = Entry(name, family, factory, members, requires, tier)
         return factory
 
     return register

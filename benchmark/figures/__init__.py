@@ -7,7 +7,13 @@ from benchmark.figures.confusion import (
     RecallDisplay,
 )
 from benchmark.figures.curves import PrecisionRecallDisplay, ReliabilityDisplay, TrainingDisplay
-from benchmark.figures.overview import ClassWeightDisplay, CostDisplay, DistributionDisplay, ValidationTestDisplay
+from benchmark.figures.overview import (
+    ClassWeightDisplay,
+    CostDisplay,
+    DistributionDisplay,
+    ValidationTestDisplay,
+    VotesDisplay,
+)
 from benchmark.figures.style import Display, save_figure, to_svg
 
 __all__ = [
@@ -23,6 +29,7 @@ __all__ = [
     "ReliabilityDisplay",
     "TrainingDisplay",
     "ValidationTestDisplay",
+    "VotesDisplay",
     "save_figure",
     "to_svg",
 ]

@@ -1,4 +1,4 @@
-"""Overviews: recognizers by accuracy and cost, validation beside test, predicted emotions, class weights."""
+"""Overviews: recognizers by accuracy and cost, validation beside test, predicted emotions, votes, class weights."""
 
 from __future__ import annotations
 
@@ -98,6 +98,37 @@ class ValidationTestDisplay:
         tidy(ax, title=self.title, xlabel="macro-F1")
         ax.grid(axis="x", color=MUTED, alpha=0.25)
         ax.legend(frameon=False, fontsize=9)
+        return ax
+
+
+@dataclass(frozen=True)
+class VotesDisplay:
+    """Weight of every member in each ensemble, with the temperature T to which its probabilities are brought before.
+
+    The table has the index levels ensemble and member and the columns weight and temperature, missing where there is
+    none.
+    """
+
+    table: pd.DataFrame
+    title: str
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Inches, by the number of votes."""
+        return 7.4, 1.2 + 0.32 * len(self.table)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw into `ax`."""
+        ensembles = list(self.table.index.unique(level="ensemble"))
+        place = np.array([ensembles.index(name) for name in self.table.index.get_level_values("ensemble")])
+        heights = np.arange(len(self.table)) + 0.5 * place
+        ax.barh(heights, self.table["weight"], color=np.array(PALETTE)[place], height=0.75)
+        for height, row in zip(heights, self.table.itertuples(), strict=True):
+            text = f"{row.weight:.2f}" if np.isnan(row.temperature) else f"{row.weight:.2f}, T = {row.temperature:.2f}"
+            ax.annotate(text, (row.weight, height), (4, 0), textcoords="offset points", va="center")
+        ax.set_yticks(heights, [f"{ensemble}: {member}" for ensemble, member in self.table.index])
+        ax.invert_yaxis()
+        tidy(ax, title=self.title, xlabel="weight", xlim=(0, 1.15 * self.table["weight"].max() + 0.1))
         return ax
 
 

@@ -163,7 +163,15 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
     """Return the tables shown as they are, by name; those that were not made are left out."""
     shown: dict[str, pd.DataFrame] = {
         name: found.tables[name].reset_index()
-        for name in ("decision_rules", "recall_at_precision", "average_precision", "confusions", "copies", "ferplus")
+        for name in (
+            "decision_rules",
+            "recall_at_precision",
+            "average_precision",
+            "confusions",
+            "copies",
+            "ferplus",
+            "votes",
+        )
         if name in found.tables and not found.tables[name].empty
     }
     if "class_weights" in found.tables:

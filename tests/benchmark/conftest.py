@@ -15,7 +15,13 @@ from benchmark.store import Probabilities, Store
 from benchmark.study import Study
 from models.registry import recognizers
 
-QUICK = {"cnn": {"epochs": 2}, "lbp_xgb": {"n_estimators": 5}, "patch_svm": {"sides": (9,), "n_words": 20}}
+QUICK = {
+    "cnn": {"epochs": 2},
+    "cnn_aug": {"epochs": 2},
+    "cnn_deep": {"epochs": 1},
+    "lbp_xgb": {"n_estimators": 5},
+    "patch_svm": {"sides": (9,), "n_words": 20},
+}
 
 
 def one_hot(labels: list[int]) -> np.ndarray:

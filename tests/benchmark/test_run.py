@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import benchmark.derive
 from benchmark import run
 from benchmark.study import Study
+from models.registry import recognizers
 
 QUICK = ["--only", "majority", "--limit", "200"]
 
@@ -73,6 +75,34 @@ def test_an_ensemble_brings_its_members(results, capsys):
     assert run.main(["--only", "soft_voting", "--results", str(results), "--dry-run"]) == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names == ["cnn", "hog_svm", "lbp_xgb", "soft_voting"]
+
+
+def test_a_recognizer_for_gpus_is_skipped_unless_it_is_named(results, capsys, monkeypatch):
+    majority = replace(recognizers()["majority"], tier="gpu")
+    monkeypatch.setattr(run, "recognizers", lambda: {"majority": majority})
+    monkeypatch.setattr("models.registry.gpu_is_seen", lambda: False)
+    assert run.main(["--list"]) == 0
+    assert "skipped: trains in reasonable time on a GPU only" in capsys.readouterr().out
+    arguments = ["--limit", "200", "--results", str(results)]
+    path = results / "synthetic" / "kaggle-limit200" / "runs" / "majority" / "seed0.json"
+    assert run.main(["--all", *arguments]) == 0
+    assert json.loads(path.read_text())["status"] == "skipped"
+    assert run.main(["--only", "majority", *arguments]) == 0
+    assert json.loads(path.read_text())["status"] == "ok"
+
+
+def test_the_list_says_how_long_fits_take(results, capsys):
+    assert run.main([*QUICK, "--results", str(results)]) == 0
+    record = results / "synthetic" / "kaggle-limit200" / "runs" / "majority" / "seed0.json"
+    kept = json.loads(record.read_text())
+    kept["cost"]["fit_seconds"] = 600 * kept["n_faces"]["fit"] / 28_709
+    reference = results / "fer2013" / "kaggle" / "runs" / "majority"
+    reference.mkdir(parents=True)
+    (reference / "seed0.json").write_text(json.dumps(kept))
+    capsys.readouterr()
+    assert run.main(["--list", "--results", str(results)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["majority", "floor", "10", "min"]
 
 
 @pytest.mark.parametrize(

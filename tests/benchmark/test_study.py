@@ -47,6 +47,20 @@ def test_the_ensemble_is_made_from_the_members_stored_probabilities(done):
     assert by_name["soft_voting"]["cost"]["ms_per_face"] == pytest.approx(sum(costs))
 
 
+def test_a_tuned_vote_keeps_its_weights_and_costs_only_those_who_vote(done):
+    store, records = done
+    by_name = {record["recognizer"]: record for record in records}
+    record = by_name["soft_voting_tuned"]
+    card = load(store.root / "models" / record["artifact"]).card_
+    weights = record["votes"]["weights"]
+    assert weights == card["weights"]
+    assert record["votes"]["temperatures"] == card["temperatures"]
+    assert sum(weights.values()) == pytest.approx(1)
+    assert record["cost"]["ms_per_face"] == pytest.approx(sum(by_name[n]["cost"]["ms_per_face"] for n in weights))
+    members = [by_name[name]["cost"]["fit_seconds"] for name in record["members"]]
+    assert record["cost"]["fit_seconds"] == pytest.approx(sum(members))
+
+
 def test_fresh_records_are_reused(faces, tmp_path, monkeypatch):
     list(make_study(faces, tmp_path).execute())
     monkeypatch.setattr(study_module, "run_recognizer", lambda *args: pytest.fail("ran again"))

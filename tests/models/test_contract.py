@@ -17,10 +17,16 @@ ENTRIES = recognizers()
 # Few rounds, where the tests ask whether it works, not how well; and as many as it takes to learn from 480 faces.
 QUICK = {
     "cnn": {"epochs": 3, "batch_size": 32},
+    "cnn_aug": {"epochs": 3, "batch_size": 32},
+    "cnn_deep": {"epochs": 1, "batch_size": 32},
     "lbp_xgb": {"n_estimators": 40},
     "patch_svm": {"sides": (9,), "n_words": 50},
 }
-ENOUGH = {"cnn": {"epochs": 25, "patience": 25, "batch_size": 8, "average_epochs": 0.5}}
+ENOUGH = {
+    "cnn": {"epochs": 25, "patience": 25, "batch_size": 8, "average_epochs": 0.5},
+    "cnn_aug": {"epochs": 25, "batch_size": 8},
+    "cnn_deep": {"epochs": 8, "batch_size": 8},
+}
 SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]
 
 

@@ -1,0 +1,12 @@
+"""Tuned soft voting over every other recognizer."""
+
+from __future__ import annotations
+
+from models.registry import recognizer
+from models.tuned_voting import TunedVoting
+
+
+@recognizer(family="ensemble", members=("cnn", "cnn_aug", "cnn_deep", "hog_svm", "lbp_xgb", "patch_svm"))
+def soft_voting_tuned() -> TunedVoting:
+    """Weighted vote of all recognizers, temperatures and weights chosen on the validation split."""
+    return TunedVoting()

@@ -1,0 +1,27 @@
+from benchmark.schedule import cheapest_first, in_words, measured_seconds
+from benchmark.store import Store
+from models.registry import Entry
+
+
+def test_cheap_ones_come_first_and_ensembles_last():
+    entries = [Entry("vote", members=("slow",)), Entry("slow"), Entry("unknown"), Entry("quick")]
+    order = [entry.name for entry in cheapest_first(entries, {"slow": 2.0, "quick": 0.1, "vote": 0.0})]
+    assert order == ["quick", "slow", "unknown", "vote"]
+    assert [entry.name for entry in cheapest_first(entries[1:], {})] == ["quick", "slow", "unknown"]
+
+
+def test_times_are_those_of_finished_runs_and_the_first_folder_counts(record, probabilities, tmp_path):
+    own, reference = tmp_path / "own", tmp_path / "reference"
+    labels = [*range(7)]
+    Store(own).write(record("hog_svm", labels, labels, cost={"fit_seconds": 7.0}), probabilities)
+    Store(own).write({**record("cnn", labels, labels), "status": "failed"})
+    Store(reference).write(record("hog_svm", labels, labels, cost={"fit_seconds": 1.0}), probabilities)
+    Store(reference).write(record("cnn", labels, labels, cost={"fit_seconds": 140.0}), probabilities)
+    vote = record("vote", labels, labels, cost={"fit_seconds": 147.0}, members={"cnn": "0"})
+    Store(reference).write(vote, probabilities)
+    assert measured_seconds([own, reference]) == {"hog_svm": 0.1, "cnn": 2.0, "vote": 0.0}
+    assert measured_seconds([tmp_path / "nothing"]) == {}
+
+
+def test_durations_in_words():
+    assert [in_words(seconds) for seconds in (7.4, 125, 5820, 6000)] == ["7 s", "2 min", "97 min", "1 h 40 min"]

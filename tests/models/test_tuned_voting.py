@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from models.tuned_voting import TunedVoting, greedy_selection, temperature, tempered
+
+CLASSES = np.arange(3)
+
+
+@pytest.fixture
+def labels():
+    return np.random.default_rng(0).integers(0, 3, 3000)
+
+
+def sampled(labels, sharpness, seed):
+    """Return probabilities, with `labels` drawn from them once sharpness is 1; above 1 they are too sure."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(len(labels), 3))
+    logits[np.arange(len(labels)), labels] += 1
+    return softmax(sharpness * logits, axis=1)
+
+
+def log_loss(proba, y):
+    return -np.log(proba[np.arange(len(y)), y]).mean()
+
+
+def test_the_temperature_undoes_sharpening(labels):
+    calm = sampled(labels, 1, seed=1)
+    sharpened = tempered(calm, 0.5)
+    np.testing.assert_allclose(tempered(sharpened, 2.0), calm, atol=1e-12)
+    assert temperature(sharpened, labels) == pytest.approx(2 * temperature(calm, labels), rel=1e-3)
+    assert temperature(calm, labels) == pytest.approx(1, abs=0.1)
+
+
+def test_the_selection_comes_near_the_best_weights_there_are(labels):
+    probas = [sampled(labels, 1, seed) for seed in (1, 2)]
+    chosen = greedy_selection(np.stack([each[np.arange(len(labels)), labels] for each in probas]), 100)
+    assert chosen.sum() == 100
+    grid = np.linspace(0, 1, 101)
+    losses = [log_loss(share * probas[0] + (1 - share) * probas[1], labels) for share in grid]
+    found = log_loss(chosen[0] / 100 * probas[0] + chosen[1] / 100 * probas[1], labels)
+    assert found == pytest.approx(min(losses), abs=1e-5)
+
+
+def test_the_vote_is_better_than_its_members_and_useless_ones_are_left_out(labels):
+    members = {
+        "sure": sampled(labels, 3, seed=1),
+        "calm": sampled(labels, 1, seed=2),
+        "noise": np.random.default_rng(3).dirichlet(np.ones(3), len(labels)),
+    }
+    voting = TunedVoting().fit(members, labels, CLASSES)
+    assert set(voting.weights_) == {"sure", "calm"} == set(voting.names_) == set(voting.temperatures_)
+    assert sum(voting.weights_.values()) == pytest.approx(1)
+    assert voting.temperatures_["sure"] == pytest.approx(3, rel=0.1)
+    voted = voting.combine(members)
+    np.testing.assert_allclose(voted.sum(axis=1), 1, atol=1e-6)
+    assert log_loss(voted, labels) < min(log_loss(each, labels) for each in members.values())
+    expected = sum(w * tempered(members[n], voting.temperatures_[n]) for n, w in voting.weights_.items())
+    np.testing.assert_allclose(voted, expected, atol=1e-6)
+
+
+def test_small_weights_are_given_to_the_others(labels):
+    members = {"good": sampled(labels, 1, seed=1), "other": sampled(labels, 1, seed=2)}
+    members["copy"] = 0.98 * members["good"] + 0.02 / 3
+    everyone = TunedVoting(least=0.0).fit(members, labels, CLASSES)
+    assert all(weight >= 0 for weight in everyone.weights_.values())
+    strict = TunedVoting(least=0.3).fit(members, labels, CLASSES)
+    assert all(weight >= 0.3 for weight in strict.weights_.values())
+    assert sum(strict.weights_.values()) == pytest.approx(1)
+
+
+def test_probabilities_of_zero_do_no_harm():
+    certain = np.eye(3)[[0, 1, 2, 0]]
+    voting = TunedVoting().fit({"wrong": certain, "right": np.full((4, 3), 1 / 3)}, [1, 1, 2, 0], CLASSES)
+    assert np.isfinite(voting.combine({"wrong": certain, "right": np.full((4, 3), 1 / 3)})).all()
