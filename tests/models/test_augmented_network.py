@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from features.cache import seconds_saved
 from models.augmented_network import AugmentedNetwork
 from models.keras_recognizer import import_keras
 
@@ -52,7 +53,9 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
         with pytest.raises(KeyboardInterrupt):
             fitted(split)
     assert len(list((tmp_path / "interrupted").glob("training-*.npz"))) == 1
+    before = seconds_saved()
     resumed = fitted(split)
+    assert seconds_saved() > before, "the epochs that were done before count in the cost"
     assert resumed.history_ == undisturbed.history_
     assert len(resumed.history_["loss"]) == 4
     for ours, theirs in zip(resumed.network_.get_weights(), undisturbed.network_.get_weights(), strict=True):
