@@ -18,7 +18,8 @@ from benchmark.displays import displays
 from benchmark.figures import save_figure
 from benchmark.findings import FIRST_SEED, Findings, find
 from benchmark.leaderboard import COLUMNS, to_markdown
-from benchmark.report.page import ANCHORS, REPORT, render, write_page
+from benchmark.others import beside_tools, published
+from benchmark.report.page import REPORT, render, write_page
 from benchmark.store import Record
 from models.artifacts import write_json
 
@@ -99,8 +100,9 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     """Put tables between their markers.
 
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
-    ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- anchors -->`` the published results; each
-    ends with ``<!-- end -->``.
+    ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- votes: ROOT -->`` the weights of the
+    votes, ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- anchors -->`` the published
+    results; each ends with ``<!-- end -->``.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         If there is no place for a folder's leaderboard.
     """
     text = readme.read_text("utf-8")
-    text = _between_markers(text, "anchors", to_markdown(pd.read_csv(ANCHORS, dtype=str)))
+    text = _between_markers(text, "anchors", to_markdown(published()))
     for found in folders:
         root = found.root.as_posix()
         if f"<!-- board: {root} -->" not in text:
@@ -117,6 +119,9 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         text = _between_markers(text, f"board: {root}", to_markdown(found.board, README_COLUMNS))
         text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
         text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
+        votes = found.tables.get("votes", pd.DataFrame()).reset_index()
+        text = _between_markers(text, f"votes: {root}", to_markdown(votes))
+        text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
     readme.write_text(text, "utf-8")
 
 

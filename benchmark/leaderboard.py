@@ -34,7 +34,19 @@ COLUMNS = (
     "seeds",
     "status",
 )
-TEXT_COLUMNS = ("recognizer", "family", "versus_best", "class_weight", "status", "what", "protocol", "caveat", "source")
+TEXT_COLUMNS = (
+    "recognizer",
+    "family",
+    "versus_best",
+    "class_weight",
+    "status",
+    "ensemble",
+    "member",
+    "what",
+    "protocol",
+    "caveat",
+    "source",
+)
 DECIMALS = {"fit_seconds": 0, "ms_per_face": 2, "artifact_mb": 1, "test_log_loss": 3}
 
 

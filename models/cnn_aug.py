@@ -20,4 +20,4 @@ class AugmentedCNN(AugmentedNetwork):
 @recognizer(family="neural", requires=("keras",))
 def cnn_aug(random_state: int = 0) -> AugmentedCNN:
     """The reference CNN on augmented faces with milder class weights and a decaying learning rate."""
-    return AugmentedCNN(learning_rate=1e-3, random_state=random_state)
+    return AugmentedCNN(learning_rate=1e-3, erasing=0.25, random_state=random_state)

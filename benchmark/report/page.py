@@ -19,12 +19,12 @@ from benchmark.ablation import ablation_summary
 from benchmark.figures import Display, to_svg
 from benchmark.findings import FIRST_SEED, Findings
 from benchmark.kept import LABELS_ROW
+from benchmark.others import beside_tools, published
 from benchmark.store import Record
 from benchmark.weak_classes import WEAK_CLASSES
 from models.labels import EMOTIONS
 
 REPORT = "report.html"
-ANCHORS = Path(__file__).parents[1] / "anchors.csv"
 # The heading's columns: key in the leaderboard, what readers see, decimals, and whether a higher value is better.
 COLUMNS = (
     ("valid_macro_f1", "validation macro-F1", 3, True),
@@ -78,7 +78,8 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
         unfinished=[record for record in found.records if record["status"] != "ok"],
         figures=[_figure(stem, display) for stem, display in figures.items() if stem.startswith("figures/")],
         tables=_tables(found),
-        anchors=_table(pd.read_csv(ANCHORS, dtype=str)),
+        anchors=_table(published()),
+        tools=_table(beside_tools(found)),
         faces_by_split=_table(pd.DataFrame(found.data.get("counts", {})).T.rename_axis("split").reset_index()),
         labels=_labels(found),
         environments=_environments(found.done),

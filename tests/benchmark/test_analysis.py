@@ -38,6 +38,27 @@ def test_a_faces_copies_are_left_out(probabilities):
     assert table["disgust_recall"].tolist() == [runs["a"].test[1].argmax() == 1] * 4
 
 
+def test_votes_say_how_much_an_ensemble_gains(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    worse = np.roll(RIGHT, 1).tolist()
+    members = {}
+    for name, labels in (("good", RIGHT), ("bad", worse)):
+        stored = type(probabilities)(probabilities.valid, probabilities.test[labels], *[probabilities.y_test] * 2)
+        members[name] = store.write(record(name, RIGHT, labels), stored)["probabilities_sha256"]
+    votes = {"weights": {"good": 1.0}, "temperatures": {"good": 1.5}}
+    store.write(record("plain", RIGHT, RIGHT, members=members), probabilities)
+    store.write(record("tuned", RIGHT, RIGHT, members=members, votes=votes), probabilities)
+    table = analyse(store, store.records())["votes"]
+    assert table.loc["plain", "weight"].to_dict() == {"good": 0.5, "bad": 0.5}
+    assert table.loc["plain", "temperature"].isna().all()
+    assert table.loc["tuned", "weight"].to_dict() == {"good": 1.0, "bad": 0.0}
+    assert table.loc[("tuned", "good"), "temperature"] == 1.5
+    assert table.loc["tuned", "accuracy_gain"].to_dict() == {"good": 0.0, "bad": 1.0}
+    # Seven faces, all of them decided otherwise: 2 * 0.5^7.
+    assert table.loc[("tuned", "bad"), "p_mcnemar"] == pytest.approx(2 * 0.5**7)
+    assert table.loc[("tuned", "good"), "p_mcnemar"] == 1.0
+
+
 def test_a_test_split_of_copies_alone_still_has_a_board(faces, tmp_path):
     copied = Dataset("x", {**faces.splits, "PrivateTest": faces["Training"].sample(30)}, "")
     setting = Setting(PROTOCOLS["kaggle"])

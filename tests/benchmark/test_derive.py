@@ -124,12 +124,16 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     readme = tmp_path / "README.md"
     readme.write_text(
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
+        f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n"
     )
     found = derive(root)
     update_readme(readme, [found])
     text = readme.read_text()
     assert "Goodfellow" in text.split("before\n")[0]
-    assert text.endswith("<!-- end -->\nafter\n")
+    assert "<!-- end -->\nafter\n" in text
+    ours, *theirs = text.split("<!-- tools:")[1].split("| --: |", maxsplit=1)[1].splitlines()[1:-1]
+    assert ours.startswith("| a | 1.000 |")
+    assert any("facemood" in line and "trained on the test rows" in line for line in theirs)
     assert "| 1 | a | 1.000 |" in text
     assert "old" not in text
     with pytest.raises(ValueError, match="add it"):
