@@ -59,7 +59,9 @@ def displays(found: Findings) -> dict[str, figures.Display]:
         if record["history"]:
             epochs = pd.DataFrame(record["history"])
             epochs.index = pd.RangeIndex(1, len(epochs) + 1, name="epoch")
-            display = figures.TrainingDisplay(epochs, f"{record['recognizer']} ({found.title})")
+            # Early stopping has patience and takes the best epoch; a training of fixed length, its last one.
+            kept = epochs["val_accuracy"].idxmax() if "patience" in record["params"] else epochs.index[-1]
+            display = figures.TrainingDisplay(epochs, f"{record['recognizer']} ({found.title})", int(kept))
             drawn[f"figures/training_{record['recognizer']}_seed{record['seed']}"] = display
     return drawn
 

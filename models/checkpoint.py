@@ -64,12 +64,13 @@ class Checkpoint:
         """Store the state; where the file cannot be written, training goes on without."""
         # JAX keeps the state of a training elsewhere until it is asked for.
         getattr(self.network, "jax_state_sync", lambda: None)()
-        arrays = {str(number): np.asarray(variable) for number, variable in enumerate(self.variables)}
-        arrays["seconds"] = np.array(self._seconds_before + time.perf_counter() - self._start)
+        arrays: dict[str, Any] = {str(number): np.asarray(variable) for number, variable in enumerate(self.variables)}
+        arrays["seconds"] = self._seconds_before + time.perf_counter() - self._start
+        arrays["history"] = json.dumps(history)
         partial = self.path.with_name(f"{self.path.stem}.{os.getpid()}.partial.npz")
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(partial, history=np.array(json.dumps(history)), **arrays)
+            np.savez(partial, **arrays)
             os.replace(partial, self.path)
 
     def forget(self) -> None:

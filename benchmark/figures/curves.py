@@ -25,20 +25,20 @@ class TrainingDisplay:
 
     table: pd.DataFrame
     title: str
+    kept: int
     size: tuple[float, float] = (8.0, 3.4)
 
     def plot(self, ax: Axes) -> Axes:
         """Draw the two panels in the place of `ax`."""
         figure = ax.figure
         (both,) = panels(ax, 1, 2)
-        kept = self.table["val_accuracy"].idxmax()
         for panel, metric in zip(both, ("loss", "accuracy"), strict=True):
             for column, label, colour, dash in (
                 (metric, "training", PALETTE[0], "--"),
                 (f"val_{metric}", "validation", PALETTE[1], "-"),
             ):
                 panel.plot(self.table.index, self.table[column], dash, color=colour, label=label)
-            panel.axvline(kept, color=MUTED, linewidth=1, linestyle=":", label=f"kept: epoch {kept}")
+            panel.axvline(self.kept, color=MUTED, linewidth=1, linestyle=":", label=f"kept: epoch {self.kept}")
             tidy(panel, xlabel="epoch", ylabel=metric)
         both[1].legend(frameon=False, fontsize=9)
         figure.suptitle(self.title, fontsize=11)

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from benchmark import figures
 from benchmark.displays import displays
@@ -51,6 +52,27 @@ def test_validation_stands_beside_test(found):
     table = displays(found)["figures/validation_test"].table
     assert table.loc["slow", "validation"] == 1
     assert table.loc["slow", "test"] == 0
+
+
+def test_the_training_curve_marks_the_epoch_that_was_kept(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    history = {name: [0.5, 0.7, 0.6] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+    for name, params in (("stopped", {"patience": 1}), ("fixed", {"epochs": 3})):
+        store.write(record(name, RIGHT, RIGHT, history=history, params=params), probabilities)
+    drawn = displays(find(store.root))
+    assert drawn["figures/training_stopped_seed0"].kept == 2
+    assert drawn["figures/training_fixed_seed0"].kept == 3
+
+
+def test_the_votes_that_count_are_drawn(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    members = {n: store.write(record(n, RIGHT, RIGHT), probabilities)["probabilities_sha256"] for n in ("a", "b")}
+    votes = {"weights": {"a": 1.0}, "temperatures": {"a": 2.0}}
+    store.write(record("vote", RIGHT, RIGHT, members=members, votes=votes), probabilities)
+    display = displays(find(store.root))["figures/votes"]
+    assert display.table.to_dict("index") == {("vote", "a"): {"weight": 1.0, "temperature": 2.0}}
+    texts = [text.get_text() for text in display.plot(Figure().subplots()).texts]
+    assert texts == ["1.00, T = 2.00"]
 
 
 def test_every_figure_is_drawn_the_same_twice_as_png_and_as_svg(found, tmp_path):
