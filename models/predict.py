@@ -12,43 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from features.rows import IMAGE_SIDE
 from models.artifacts import DEFAULT_RESULTS, ArtifactError, load
 from models.labels import EMOTIONS
+from models.photos import PhotoError, read_photo, squeeze
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-def read_image(path: str | Path) -> NDArray[np.uint8]:
-    """Read any image that Pillow reads as a 48x48 grey face.
-
-    The whole picture is turned upright by its EXIF entry, made grey and squeezed to 48x48, as the original project did
-    it: right for pictures cropped to the face, and the reason why it failed on others.
-
-    Returns
-    -------
-    ndarray of shape (48, 48), dtype uint8
-
-    Raises
-    ------
-    OSError
-        If the file is missing or no image that Pillow reads.
-    """
-    with Image.open(path) as image:
-        grey = _eight_bits(ImageOps.exif_transpose(image)).convert("L")
-    return np.asarray(grey.resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.LANCZOS))
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return the image with 8 bits a channel: Pillow itself would cut off what is brighter than 255."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image, dtype=np.float64)
-    top = 65535 if image.mode.startswith("I") else 1 if values.max() <= 1 else 255
-    return Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,11 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     read, faces, failed = [], [], False
     for path in args.images:
         try:
-            faces.append(read_image(path))
+            faces.append(squeeze(read_photo(path)))
             read.append(path)
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            reason = "not an image that Pillow reads" if isinstance(error, UnidentifiedImageError) else str(error)
-            print(f"error: {path}: {reason}", file=sys.stderr)
+        except (OSError, PhotoError) as error:
+            print(f"error: {path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             failed = True
     if faces:
         labels = [EMOTIONS[label] for label in recognizer.classes_]

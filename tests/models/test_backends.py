@@ -16,34 +16,54 @@ ROOT = Path(__file__).parents[2]
 NETWORKS = [name for name, entry in recognizers().items() if entry.family == "neural"]
 
 ON_JAX = """
-import sys
+import pathlib, sys
 import keras, numpy as np
 from models import load
 from models.artifacts import save
 from models.registry import find
 assert keras.backend.backend() == "jax"
-name, folder = sys.argv[1:]
-data = np.load(f"{folder}/data.npz")
-there = load(f"{folder}/{name}.h5").predict_proba(data["X"])
-fitted = find(name).make().set_params(epochs=1, batch_size=16)
-fitted.fit(data["X"], data["y"], validation=(data["X"][:8], data["y"][:8]))
-save(fitted, __import__("pathlib").Path(folder) / "jax", name, {"recognizer": name})
-np.savez(f"{folder}/jax.npz", loaded=there, own=fitted.predict_proba(data["X"]), loss=fitted.history_["loss"])
+folder = pathlib.Path(sys.argv[1])
+data = np.load(folder / "data.npz")
+for name in sys.argv[2:]:
+    loaded = load(folder / f"{name}.h5").predict_proba(data["X"])
+    own = find(name).make().set_params(epochs=1, batch_size=16)
+    own.fit(data["X"], data["y"], validation=(data["X"][:8], data["y"][:8]))
+    save(own, folder / "jax", name, {"recognizer": name})
+    np.savez(folder / f"{name}.npz", loaded=loaded, own=own.predict_proba(data["X"]), loss=own.history_["loss"])
 """
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_jax_reads_what_tensorflow_wrote_and_the_other_way(name, tmp_path):
+@pytest.fixture(scope="module")
+def faces_and_labels():
+    return np.random.default_rng(0).integers(0, 256, (32, 2304), dtype=np.uint8), np.arange(32) % 7
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, faces_and_labels):
+    """Every network fitted and saved on TensorFlow; on JAX, loaded from there and fitted too."""
     pytest.importorskip("jax")
-    generator = np.random.default_rng(0)
-    X, y = generator.integers(0, 256, (32, 2304), dtype=np.uint8), np.arange(32) % 7
-    np.savez(tmp_path / "data.npz", X=X, y=y)
-    fitted = recognizers()[name].make().set_params(epochs=1, batch_size=16).fit(X, y, validation=(X[:8], y[:8]))
-    save(fitted, tmp_path, name, {"recognizer": name})
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "FER_BENCHMARK_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-c", ON_JAX, name, str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    jax = np.load(tmp_path / "jax.npz")
-    np.testing.assert_allclose(jax["loaded"], fitted.predict_proba(X), atol=1e-5)
+    folder = tmp_path_factory.mktemp("backends")
+    X, y = faces_and_labels
+    np.savez(folder / "data.npz", X=X, y=y)
+    for name in NETWORKS:
+        fitted = recognizers()[name].make().set_params(epochs=1, batch_size=16)
+        save(fitted.fit(X, y, validation=(X[:8], y[:8])), folder, name, {"recognizer": name})
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-c", ON_JAX, str(folder), *NETWORKS]
+    run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_jax_predicts_the_same_from_a_file_of_tensorflow(name, folder, faces_and_labels):
+    there = load(folder / f"{name}.h5").predict_proba(faces_and_labels[0])
+    np.testing.assert_allclose(np.load(folder / f"{name}.npz")["loaded"], there, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_jax_trained_is_read_by_tensorflow(name, folder, faces_and_labels):
+    jax = np.load(folder / f"{name}.npz")
     assert np.isfinite(jax["loss"]).all()
-    np.testing.assert_allclose(load(tmp_path / "jax" / f"{name}.h5").predict_proba(X), jax["own"], atol=1e-5)
+    loaded = load(folder / "jax" / f"{name}.h5").predict_proba(faces_and_labels[0])
+    np.testing.assert_allclose(loaded, jax["own"], atol=1e-5)

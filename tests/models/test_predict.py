@@ -8,7 +8,7 @@ from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models import artifacts
 from models.majority import Majority
-from models.predict import main, read_image
+from models.predict import main
 
 
 @pytest.fixture
@@ -31,28 +31,6 @@ def photo(tmp_path, face):
     return str(path)
 
 
-def test_a_48x48_grey_image_is_taken_as_it_is(tmp_path, face):
-    Image.fromarray(face).save(tmp_path / "face.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "face.png"), face)
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "CMYK"])
-def test_every_mode_and_size_becomes_a_grey_face(tmp_path, face, mode):
-    path = tmp_path / ("face.tif" if mode == "CMYK" else "face.png")
-    Image.fromarray(face).resize((96, 120)).convert(mode).save(path)
-    read = read_image(path)
-    assert read.shape == (48, 48)
-    assert read.dtype == np.uint8
-    assert np.corrcoef(read.ravel(), face.ravel())[0, 1] > 0.5
-
-
-@pytest.mark.parametrize(("dtype", "top"), [(np.uint16, 65535), (np.int32, 65535), (np.float32, 1), (np.float32, 255)])
-def test_more_than_8_bits_keep_their_shades(tmp_path, face, dtype, top):
-    path = tmp_path / ("face.tif" if dtype is not np.uint16 else "face.png")
-    Image.fromarray((face / 255 * top).astype(dtype)).save(path)
-    assert np.abs(read_image(path).astype(int) - face).max() <= 1
-
-
 def test_a_model_of_synthetic_faces_says_so(photo, tmp_path, capsys):
     rows = np.zeros((7, N_PIXELS), np.uint8)
     recognizer = Majority().fit(rows, range(7), validation=(rows, range(7)))
@@ -60,13 +38,6 @@ def test_a_model_of_synthetic_faces_says_so(photo, tmp_path, capsys):
     card = artifacts.save(recognizer, tmp_path / "models", "majority", facts)
     assert main([photo, "--model", str(tmp_path / "models" / card["artifact"])]) == 0
     assert "trained on synthetic faces" in capsys.readouterr().err
-
-
-def test_an_image_is_turned_upright(tmp_path, face):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
-    Image.fromarray(np.rot90(face)).save(tmp_path / "face.png", exif=exif)
-    np.testing.assert_array_equal(read_image(tmp_path / "face.png"), face)
 
 
 def test_a_line_an_image(model, photo, capsys):
