@@ -3,6 +3,7 @@ import pytest
 
 from features.cache import seconds_saved
 from models.augmented_network import AugmentedNetwork
+from models.checkpoint import Checkpoint
 from models.keras_recognizer import import_keras
 
 
@@ -41,7 +42,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "undisturbed"))
     undisturbed = fitted(split)
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "interrupted"))
-    write = __import__("models.checkpoint", fromlist=["Checkpoint"]).Checkpoint.write
+    write = Checkpoint.write
 
     def stop_after_two(self, history):
         write(self, history)
@@ -61,3 +62,46 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
     for ours, theirs in zip(resumed.network_.get_weights(), undisturbed.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert not list((tmp_path / "interrupted").iterdir()), "the checkpoint of a finished training is deleted"
+
+
+def test_a_face_and_its_mirror_image_have_the_same_probabilities(split):
+    X = split[0]
+    recognizer = fitted(split)
+    mirrored = X.reshape(-1, 48, 48)[:, :, ::-1].reshape(X.shape)
+    np.testing.assert_allclose(recognizer.predict_proba(mirrored), recognizer.predict_proba(X), atol=1e-6)
+
+
+def test_the_power_of_the_weights_counts(split):
+    X, y = split
+    weight = np.where(y == 0, 100.0, 1.0)
+
+    def probabilities(power, weight=weight):
+        network = TinyNetwork(epochs=6, batch_size=8, learning_rate=0.02, weight_power=power)
+        return network.fit(X, y, sample_weight=weight, validation=(X[:10], y[:10])).predict_proba(X)
+
+    none, root, full = map(probabilities, (0.0, 0.5, 1.0))
+    np.testing.assert_array_equal(none, probabilities(1.0, weight=None))
+    assert none[:, 0].mean() + 0.1 < root[:, 0].mean() < full[:, 0].mean()
+
+
+def test_a_cache_that_cannot_be_written_or_read_stops_no_training(split, tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    monkeypatch.setenv("FER_BENCHMARK_CACHE", str(blocked))
+    whole = fitted(split)
+    monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path))
+    name = next(iter(_checkpoints(split, tmp_path)))
+    name.write_bytes(b"junk")
+    again = fitted(split)
+    for ours, theirs in zip(again.network_.get_weights(), whole.network_.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def _checkpoints(split, folder):
+    """Yield the paths that a training writes its checkpoints to."""
+    written = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.checkpoint.Checkpoint.write", lambda self, history: written.append(self.path))
+        fitted(split)
+    assert all(path.parent == folder for path in written)
+    return written
