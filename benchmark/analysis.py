@@ -48,7 +48,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
         ``decision_rules``, ``reliability``; of the weak classes ``recall_at_precision``, ``precision_recall``,
-        ``average_precision`` and ``confusions``; ``votes`` where there are ensembles; ``copies``
+        ``average_precision`` and ``confusions``; ``ensemble_weights`` where there are ensembles; ``copies``
         and ``ferplus`` where these were stored.
     """
     runs: dict[str, list[Probabilities]] = {}
@@ -82,7 +82,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         ),
     }
     if any(record.get("members") for record in done):
-        tables["votes"] = votes_of_members(done, tables["mcnemar"])
+        tables["ensemble_weights"] = ensemble_weights(done, tables["mcnemar"])
     known = load_copies(store, done[0]["data_fingerprint"])
     if known is not None:
         tables["copies"] = without_copies(first_runs, known)
@@ -92,29 +92,42 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     return tables
 
 
-def votes_of_members(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFrame:
-    """Return what each member has to say in each ensemble, and whether the ensemble is better than it.
+def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFrame:
+    """Return the weight of each member in each ensemble, and whether the ensemble is better than it; of the first seed.
 
     Returns
     -------
     DataFrame
-        Index ensemble, member; columns ``weight`` (0: left out), ``temperature`` (missing where probabilities are
-        taken as they are), ``accuracy_gain`` of the ensemble over the member on test, and its ``p_mcnemar``, exact and
-        not corrected.
+        Index ensemble, member; columns ``weight`` (0: left out; missing where the ensemble states none),
+        ``temperature`` (missing where there is none), ``accuracy_gain`` of the ensemble over the member on test, and
+        its ``p_mcnemar``, not corrected for the number of tests.
     """
     runs = firsts(done)
     rows = {}
     for name, record in runs.items():
-        members, votes = record.get("members", {}), record.get("votes", {})
-        weights = votes.get("weights") or dict.fromkeys(members, 1 / max(1, len(members)))
-        for member in members:
+        stated = record.get("ensemble", {})
+        for member in record.get("members", {}):
+            if member not in runs:  # its probabilities are damaged
+                continue
             rows[name, member] = {
-                "weight": weights.get(member, 0.0),
-                "temperature": votes.get("temperatures", {}).get(member, np.nan),
+                "weight": stated["weights"].get(member, 0.0) if stated.get("weights") else np.nan,
+                "temperature": stated.get("temperatures", {}).get(member, np.nan),
                 "accuracy_gain": record["test"]["accuracy"] - runs[member]["test"]["accuracy"],
                 "p_mcnemar": mcnemar.loc[name, member],
             }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["ensemble", "member"])
+    names = pd.MultiIndex.from_tuples(rows, names=["ensemble", "member"])
+    return pd.DataFrame(
+        list(rows.values()), index=names, columns=["weight", "temperature", "accuracy_gain", "p_mcnemar"]
+    )
+
+
+def weights_summary(weights: pd.DataFrame) -> pd.DataFrame:
+    """Return `ensemble_weights` as text for a page."""
+    shown = weights.reset_index()
+    shown["weight"] = shown["weight"].map("{:.2f}".format, na_action="ignore")
+    shown["accuracy_gain"] = shown["accuracy_gain"].map("{:+.3f}".format)
+    shown["p_mcnemar"] = shown["p_mcnemar"].map(_p_value)
+    return shown
 
 
 def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataFrame:
@@ -182,9 +195,13 @@ def verdicts(tables: Tables) -> dict[str, str]:
     tested = tables["versus_best"]
     words = {name: "best" for name in tables["mcnemar"].index if name not in tested.index}
     for name, row in tested.iterrows():
-        p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
+        p = f"p {_p_value(row['p_holm'])}" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
         words[str(name)] = p if row["distinguishable"] else f"not distinguishable, {p}"
     return words
+
+
+def _p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _with_interval(row: Mapping[str, float] | pd.Series) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from benchmark.metrics import LABELS, evaluate
+from benchmark.protocol import stratified_folds
 from benchmark.store import Probabilities
 from benchmark.uncertainty import intervals
 from benchmark.weak_classes import WEAK_CLASSES
@@ -93,12 +94,9 @@ def cross_fit(
     -------
     ndarray of shape (n_faces, 7), dtype float64
     """
-    fold = np.empty(len(y_valid), dtype=int)
-    fold[np.argsort(y_valid, kind="stable")] = np.arange(len(y_valid)) % FOLDS
     adjusted = np.empty(proba_valid.shape)
-    for held_out in np.unique(fold):
-        rest, out = fold != held_out, fold == held_out
-        adjusted[out] = apply(proba_valid[out], fit_offsets(y_valid[rest], proba_valid[rest], max_accuracy_drop))
+    for out in stratified_folds(y_valid, FOLDS):
+        adjusted[out] = apply(proba_valid[out], fit_offsets(y_valid[~out], proba_valid[~out], max_accuracy_drop))
     return adjusted
 
 

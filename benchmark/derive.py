@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.ablation import ablation_summary
-from benchmark.analysis import summary
+from benchmark.analysis import summary, weights_summary
 from benchmark.displays import displays
 from benchmark.figures import save_figure
 from benchmark.findings import FIRST_SEED, Findings, find
@@ -100,9 +100,9 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     """Put tables between their markers.
 
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
-    ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- votes: ROOT -->`` the weights of the
-    votes, ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- anchors -->`` the published
-    results; each ends with ``<!-- end -->``.
+    ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights of
+    their members, ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- anchors -->`` the
+    published results; each ends with ``<!-- end -->``.
 
     Raises
     ------
@@ -119,8 +119,9 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         text = _between_markers(text, f"board: {root}", to_markdown(found.board, README_COLUMNS))
         text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
         text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
-        votes = found.tables.get("votes", pd.DataFrame()).reset_index()
-        text = _between_markers(text, f"votes: {root}", to_markdown(votes))
+        if "ensemble_weights" in found.tables:
+            weights = weights_summary(found.tables["ensemble_weights"])
+            text = _between_markers(text, f"ensembles: {root}", to_markdown(weights))
         text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
     readme.write_text(text, "utf-8")
 

@@ -48,9 +48,10 @@ def displays(found: Findings) -> dict[str, figures.Display]:
     faces |= {name: counts[name].sum() / runs[name] for name in shown}
     numbers = pd.DataFrame(faces)
     drawn["figures/distribution"] = figures.DistributionDisplay(numbers, f"True and predicted emotions ({title})")
-    if "votes" in found.tables:
-        votes = found.tables["votes"].query("weight > 0")[["weight", "temperature"]]
-        drawn["figures/votes"] = figures.VotesDisplay(votes, f"Weights of the votes ({title})")
+    if "ensemble_weights" in found.tables:
+        weights = found.tables["ensemble_weights"].query("weight > 0")[["weight", "temperature"]]
+        if not weights.empty:
+            drawn["figures/ensemble_weights"] = figures.EnsembleWeightsDisplay(weights, f"Ensemble weights ({title})")
     schemes = found.tables.get("class_weights", pd.DataFrame())
     if not schemes.empty:
         weak = schemes[schemes.index.get_level_values("metric").str.startswith("recall_")]

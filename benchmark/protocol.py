@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,3 +101,11 @@ def class_weights(y: ArrayLike, scheme: str) -> NDArray[np.float64]:
     else:
         raise ValueError(f"unknown class weights {scheme!r}: use one of {', '.join(CLASS_WEIGHTS)}")
     return raw * counts.sum() / (raw * counts).sum()
+
+
+def stratified_folds(y: NDArray[np.int64], n_folds: int) -> Iterator[NDArray[np.bool_]]:
+    """Yield `n_folds` masks of shape (n_faces,) that part the faces, each with its share of every class."""
+    fold = np.empty(len(y), dtype=int)
+    fold[np.argsort(y, kind="stable")] = np.arange(len(y)) % n_folds
+    for number in np.unique(fold):
+        yield fold == number

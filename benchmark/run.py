@@ -56,8 +56,8 @@ def _main(args: argparse.Namespace) -> int:
             _print_list(known, measured_seconds([Path(args.results) / REFERENCE]))
             return 0
         entries = select(known, ["*"] if args.all else args.only)
-        if args.only:  # named, so wanted without a GPU too
-            entries = [replace(entry, tier="cpu") for entry in entries]
+        # What is named is wanted without a GPU too.
+        entries = [replace(entry, tier="cpu") if entry.name in (args.only or ()) else entry for entry in entries]
         overrides = parse_overrides(args.set, known)
         data = load_dataset(args.data, limit=args.limit)
         protocol = PROTOCOLS[args.protocol]
@@ -95,7 +95,7 @@ def _run_setting(
         if len(args.class_weight) > 1:
             print(f"{setting.folder}:")
         for run in study.runs:
-            print(f"{run.entry.name:16} seed {run.seed}  {study.state(run, args.rerun)}")
+            print(f"{run.entry.name:20} seed {run.seed}  {study.state(run, args.rerun)}")
         return 0
     return _execute(study, args.rerun, votes, seconds)
 
@@ -204,9 +204,10 @@ def _announce(bar: tqdm, study: Study, pending: Sequence[Run], rerun: bool, seco
         return
     bar.set_description(pending[0].entry.name)
     faces = len(study.data[study.setting.protocol.fit])
-    todo = [run for run in pending if study.state(run, rerun) not in ("fresh", "broken")]
-    left = faces * sum(seconds.get(run.entry.name, 0.0) for run in todo)
-    bar.set_postfix_str(f"about {in_words(left)} to go" if left else "")
+    todo = [run.entry for run in pending if study.state(run, rerun) not in ("fresh", "broken") and not run.entry.skip()]
+    left = faces * sum(seconds.get(entry.name, 0.0) for entry in todo)
+    about = "about" if all(entry.name in seconds or entry.members for entry in todo) else "at least"
+    bar.set_postfix_str(f"{about} {in_words(left)} to go" if left else "")
 
 
 def _derive(study: Study, votes: Votes | None, search: bool) -> Findings:

@@ -123,8 +123,11 @@ class Study:
                 "valid": evaluate(outcome.probabilities.y_valid, outcome.probabilities.valid),
                 "test": evaluate(outcome.probabilities.y_test, outcome.probabilities.test),
             }
-            votes = {what: getattr(outcome.recognizer, f"{what}_", {}) for what in ("weights", "temperatures")}
-            about = {**_card(facts), "valid": scores["valid"], **{what: each for what, each in votes.items() if each}}
+            ensemble = {}
+            if run.entry.members:
+                known = ("weights", "temperatures")
+                ensemble = {name: getattr(outcome.recognizer, f"{name}_", {}) for name in known}
+            about = {**_card(facts), "valid": scores["valid"], **({"ensemble": ensemble} if ensemble else {})}
             card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
         except Exception as error:  # whatever a recognizer raises is its row in the board
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -145,7 +148,7 @@ class Study:
                 "artifact": card["artifact"],
                 "artifact_sha256": card["sha256"],
                 "members": self._member_probabilities(run),
-                "votes": votes,
+                "ensemble": ensemble,
             },
             outcome.probabilities,
         )
@@ -155,7 +158,9 @@ class Study:
         return record if kept and kept["status"] == "ok" else self.store.write(record)
 
     def _skipped_member(self, run: Run) -> str:
-        reasons = {name: self.entries[name].skip() for name in run.entry.members if name in self.entries}
+        finished = self._member_probabilities(run)
+        missing = [name for name in run.entry.members if name in self.entries and not finished[name]]
+        reasons = {name: self.entries[name].skip() for name in missing}
         return "; ".join(f"its member {name} {reason}" for name, reason in reasons.items() if reason)
 
     def _outcome(self, run: Run) -> Outcome:

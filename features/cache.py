@@ -52,23 +52,39 @@ def cached_arrays(key: str, compute: Callable[[], Arrays]) -> Arrays:
     """
     path = cache_dir() / f"{key}.npz"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
+        arrays = read_arrays(path)
         with contextlib.suppress(OSError):  # a shared cache may be read-only
             os.utime(path)
         count_as_saved(float(arrays.pop(SECONDS)))
         return arrays
-    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        pass  # not there, or damaged: zipfile raises any of these
+    except (OSError, KeyError):
+        pass
     start = time.perf_counter()
     arrays = compute()
     seconds = np.array(time.perf_counter() - start)
     with contextlib.suppress(OSError):
-        _store(path, {**arrays, SECONDS: seconds})
+        write_arrays(path, {**arrays, SECONDS: seconds})
+        _forget_oldest(path.parent)
     return arrays
 
 
-def _store(path: Path, arrays: Arrays) -> None:
+def read_arrays(path: Path) -> Arrays:
+    """Return the arrays of an npz file.
+
+    Raises
+    ------
+    OSError
+        If it is missing or damaged; npz members carry a CRC.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise OSError(f"{path} is damaged: {error}") from error  # zipfile raises any of these
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an npz file: complete, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
@@ -78,7 +94,6 @@ def _store(path: Path, arrays: Arrays) -> None:
     except BaseException:
         os.unlink(name)
         raise
-    _forget_oldest(path.parent)
 
 
 def _forget_oldest(directory: Path) -> None:

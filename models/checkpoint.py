@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from features.cache import count_as_saved
+from features.cache import Arrays, count_as_saved, read_arrays, write_arrays
 
 
 class Checkpoint:
@@ -46,15 +43,17 @@ class Checkpoint:
 
         The time that the training took until then counts as saved, so that its cost is not that of the rest alone.
         """
+        variables = self.variables
         try:
-            with np.load(self.path, allow_pickle=False) as stored:
-                arrays = dict(stored)
+            arrays = read_arrays(self.path)
             history = json.loads(str(arrays["history"]))
             seconds = float(arrays["seconds"])
-            values = [arrays[str(number)] for number in range(len(self.variables))]
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            values = [arrays[str(number)] for number in range(len(variables))]
+        except (OSError, KeyError, ValueError):
             return {}
-        for variable, value in zip(self.variables, values, strict=True):
+        if any(tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)):
+            return {}
+        for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self._seconds_before = seconds
         count_as_saved(seconds)
@@ -64,14 +63,11 @@ class Checkpoint:
         """Store the state; where the file cannot be written, training goes on without."""
         # JAX keeps the state of a training elsewhere until it is asked for.
         getattr(self.network, "jax_state_sync", lambda: None)()
-        arrays: dict[str, Any] = {str(number): np.asarray(variable) for number, variable in enumerate(self.variables)}
+        arrays: Arrays = {str(number): np.asarray(variable) for number, variable in enumerate(self.variables)}
         arrays["seconds"] = self._seconds_before + time.perf_counter() - self._start
         arrays["history"] = json.dumps(history)
-        partial = self.path.with_name(f"{self.path.stem}.{os.getpid()}.partial.npz")
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(partial, **arrays)
-            os.replace(partial, self.path)
+            write_arrays(self.path, arrays)
 
     def forget(self) -> None:
         """Delete the file."""

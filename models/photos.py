@@ -22,8 +22,8 @@ class PhotoError(ValueError):
 def read_photo(source: str | Path | BinaryIO | bytes | NDArray) -> NDArray[np.uint8]:
     """Read a picture as grey levels.
 
-    It is turned upright by its EXIF entry. What is transparent becomes white; 16-bit, 32-bit and floating point levels
-    keep their shades; of an animation the first frame counts.
+    It is turned upright by its EXIF entry. What is transparent becomes white; levels of 16 bits and floating point keep
+    their shades, as do those of 32 bits up to 65535; of an animation the first frame counts.
 
     Parameters
     ----------
@@ -57,9 +57,11 @@ def read_photo(source: str | Path | BinaryIO | bytes | NDArray) -> NDArray[np.ui
         raise PhotoError("not an image that Pillow reads: save it as JPEG or PNG") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"too many pixels: scale it down to at most {MEGAPIXELS} megapixels") from None
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
+    except PhotoError:
         raise
-    except (OSError, SyntaxError, EOFError, OverflowError, MemoryError) as error:  # Pillow's words for a damaged file
+    except Exception as error:  # a damaged file raises nearly anything in Pillow's readers
+        if isinstance(error, OSError) and error.errno is not None:  # the system's: no such file, no permission
+            raise
         raise PhotoError(f"damaged ({error}): save it anew") from None
 
 

@@ -1,4 +1,4 @@
-"""Tuned soft voting over every other recognizer."""
+"""Tuned soft voting over the networks and the classical recognizers."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from models.tuned_voting import TunedVoting
 
 @recognizer(family="ensemble", members=("cnn", "cnn_aug", "cnn_deep", "hog_svm", "lbp_xgb", "patch_svm"))
 def soft_voting_tuned() -> TunedVoting:
-    """Weighted vote of all recognizers, temperatures and weights chosen on the validation split."""
+    """Weighted vote of three networks and three classical recognizers, tuned on the validation split."""
     return TunedVoting()

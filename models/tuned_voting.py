@@ -18,8 +18,8 @@ class TunedVoting(Ensemble):
 
     A temperature is the one with the least log loss on the validation split. The weights are found by greedy selection
     with replacement: in every round the member joins whose vote lowers the log loss most, and a member's weight is its
-    share of the rounds. While some weight is below `least`, its member is left out and the weights are found anew: a
-    vote that changes little is not worth its member's time and size.
+    share of the rounds. While some weight is below `least`, the member with the smallest is left out and the weights
+    are found anew: a vote that changes little is not worth its member's time and size. One member always stays.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class TunedVoting(Ensemble):
 
     Notes
     -----
-    Weights and temperatures see the validation labels, so that the ensemble's validation scores are a little too good:
-    compare it with its members on the test split.
+    Weights and temperatures see the validation labels, as do the calibration and the early stopping of some members,
+    whose weights are therefore a little too high.
 
     References
     ----------
@@ -62,10 +62,10 @@ class TunedVoting(Ensemble):
         while True:
             chosen = greedy_selection(np.stack(list(votes.values())), self.rounds)
             self.weights_ = dict(zip(votes, (chosen / self.rounds).tolist(), strict=True))
-            kept = {name: votes[name] for name, weight in self.weights_.items() if weight >= self.least}
-            if len(kept) in (0, len(votes)):
+            smallest = min(self.weights_, key=self.weights_.__getitem__)
+            if self.weights_[smallest] >= self.least or len(votes) == 1:
                 break
-            votes = kept
+            del votes[smallest]
         self.names_ = tuple(self.weights_)
         self.temperatures_ = {name: temperatures[name] for name in self.names_}
 

@@ -11,8 +11,8 @@ from benchmark.figures.overview import (
     ClassWeightDisplay,
     CostDisplay,
     DistributionDisplay,
+    EnsembleWeightsDisplay,
     ValidationTestDisplay,
-    VotesDisplay,
 )
 from benchmark.figures.style import Display, save_figure, to_svg
 
@@ -24,12 +24,12 @@ __all__ = [
     "CostDisplay",
     "Display",
     "DistributionDisplay",
+    "EnsembleWeightsDisplay",
     "PrecisionRecallDisplay",
     "RecallDisplay",
     "ReliabilityDisplay",
     "TrainingDisplay",
     "ValidationTestDisplay",
-    "VotesDisplay",
     "save_figure",
     "to_svg",
 ]

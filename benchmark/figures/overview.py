@@ -1,4 +1,4 @@
-"""Overviews: recognizers by accuracy and cost, validation beside test, predicted emotions, votes, class weights."""
+"""Overviews: recognizers by accuracy and cost, validation beside test, predicted emotions, weights."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class ValidationTestDisplay:
 
 
 @dataclass(frozen=True)
-class VotesDisplay:
+class EnsembleWeightsDisplay:
     """Weight of every member in each ensemble, with the temperature T to which its probabilities are brought before.
 
     The table has the index levels ensemble and member and the columns weight and temperature, missing where there is
@@ -114,7 +114,7 @@ class VotesDisplay:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Inches, by the number of votes."""
+        """Inches, by the number of weights."""
         return 7.4, 1.2 + 0.32 * len(self.table)
 
     def plot(self, ax: Axes) -> Axes:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.ablation import ablation_summary
+from benchmark.analysis import weights_summary
 from benchmark.figures import Display, to_svg
 from benchmark.findings import FIRST_SEED, Findings
 from benchmark.kept import LABELS_ROW
@@ -171,10 +172,11 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
             "confusions",
             "copies",
             "ferplus",
-            "votes",
         )
         if name in found.tables and not found.tables[name].empty
     }
+    if "ensemble_weights" in found.tables:
+        shown["ensemble_weights"] = weights_summary(found.tables["ensemble_weights"])
     if "class_weights" in found.tables:
         shown["class_weights"] = ablation_summary(found.tables["class_weights"])
     shown["decision_rules"] = _joined(shown["decision_rules"])

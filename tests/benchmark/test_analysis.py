@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.analysis import analyse, summary, verdicts, without_copies
+from benchmark.analysis import analyse, summary, verdicts, weights_summary, without_copies
 from benchmark.data import Dataset
 from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus, store_copies, store_ferplus
@@ -38,25 +38,35 @@ def test_a_faces_copies_are_left_out(probabilities):
     assert table["disgust_recall"].tolist() == [runs["a"].test[1].argmax() == 1] * 4
 
 
-def test_votes_say_how_much_an_ensemble_gains(tmp_path, record, probabilities):
+def test_ensemble_weights_stand_beside_the_gain(tmp_path, record, probabilities):
     store = Store(tmp_path / "kaggle")
     worse = np.roll(RIGHT, 1).tolist()
     members = {}
     for name, labels in (("good", RIGHT), ("bad", worse)):
         stored = type(probabilities)(probabilities.valid, probabilities.test[labels], *[probabilities.y_test] * 2)
         members[name] = store.write(record(name, RIGHT, labels), stored)["probabilities_sha256"]
-    votes = {"weights": {"good": 1.0}, "temperatures": {"good": 1.5}}
-    store.write(record("plain", RIGHT, RIGHT, members=members), probabilities)
-    store.write(record("tuned", RIGHT, RIGHT, members=members, votes=votes), probabilities)
-    table = analyse(store, store.records())["votes"]
+    tuned = {"weights": {"good": 1.0}, "temperatures": {"good": 1.5}}
+    plain = {"weights": {"good": 0.5, "bad": 0.5}, "temperatures": {}}
+    store.write(record("plain", RIGHT, RIGHT, members=members, ensemble=plain), probabilities)
+    store.write(record("median", RIGHT, RIGHT, members=members), probabilities)
+    store.write(record("tuned", RIGHT, RIGHT, members=members, ensemble=tuned), probabilities)
+    table = analyse(store, store.records())["ensemble_weights"]
     assert table.loc["plain", "weight"].to_dict() == {"good": 0.5, "bad": 0.5}
     assert table.loc["plain", "temperature"].isna().all()
+    assert table.loc["median", "weight"].isna().all()
     assert table.loc["tuned", "weight"].to_dict() == {"good": 1.0, "bad": 0.0}
     assert table.loc[("tuned", "good"), "temperature"] == 1.5
     assert table.loc["tuned", "accuracy_gain"].to_dict() == {"good": 0.0, "bad": 1.0}
     # Seven faces, all of them decided otherwise: 2 * 0.5^7.
     assert table.loc[("tuned", "bad"), "p_mcnemar"] == pytest.approx(2 * 0.5**7)
     assert table.loc[("tuned", "good"), "p_mcnemar"] == 1.0
+    shown = weights_summary(table).set_index(["ensemble", "member"])
+    assert shown.loc[("tuned", "bad")].to_dict() | {"temperature": 0} == {
+        "weight": "0.00",
+        "temperature": 0,
+        "accuracy_gain": "+1.000",
+        "p_mcnemar": "0.016",
+    }
 
 
 def test_a_test_split_of_copies_alone_still_has_a_board(faces, tmp_path):

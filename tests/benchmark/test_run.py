@@ -65,8 +65,8 @@ def test_facts_of_the_data_are_kept_for_the_report(results):
 def test_a_dry_run_writes_nothing(results, capsys):
     assert run.main([*QUICK, "--results", str(results), "--dry-run", "--seeds", "0", "1"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "majority         seed 0  missing",
-        "majority         seed 1  missing",
+        "majority             seed 0  missing",
+        "majority             seed 1  missing",
     ]
     assert not results.exists()
 
@@ -86,6 +86,8 @@ def test_a_recognizer_for_gpus_is_skipped_unless_it_is_named(results, capsys, mo
     arguments = ["--limit", "200", "--results", str(results)]
     path = results / "synthetic" / "kaggle-limit200" / "runs" / "majority" / "seed0.json"
     assert run.main(["--all", *arguments]) == 0
+    assert json.loads(path.read_text())["status"] == "skipped"
+    assert run.main(["--only", "maj*", *arguments]) == 0
     assert json.loads(path.read_text())["status"] == "skipped"
     assert run.main(["--only", "majority", *arguments]) == 0
     assert json.loads(path.read_text())["status"] == "ok"

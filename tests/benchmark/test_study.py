@@ -7,9 +7,10 @@ import pytest
 import models
 from benchmark import study as study_module
 from benchmark.data import Dataset, Split
-from benchmark.experiment import peak_memory
+from benchmark.experiment import peak_memory, run_ensemble
 from benchmark.metrics import evaluate
 from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.store import Probabilities
 from benchmark.study import Study
 from models import load
 from models.registry import Entry, recognizers
@@ -52,13 +53,44 @@ def test_a_tuned_vote_keeps_its_weights_and_costs_only_those_who_vote(done):
     by_name = {record["recognizer"]: record for record in records}
     record = by_name["soft_voting_tuned"]
     card = load(store.root / "models" / record["artifact"]).card_
-    weights = record["votes"]["weights"]
-    assert weights == card["weights"]
-    assert record["votes"]["temperatures"] == card["temperatures"]
+    weights = record["ensemble"]["weights"]
+    assert record["ensemble"] == card["ensemble"]
+    assert set(record["ensemble"]["temperatures"]) == set(weights)
     assert sum(weights.values()) == pytest.approx(1)
     assert record["cost"]["ms_per_face"] == pytest.approx(sum(by_name[n]["cost"]["ms_per_face"] for n in weights))
     members = [by_name[name]["cost"]["fit_seconds"] for name in record["members"]]
     assert record["cost"]["fit_seconds"] == pytest.approx(sum(members))
+
+
+class MemorizingVote(SoftVoting):
+    """Knows every face that it was fitted on by heart."""
+
+    def _fit(self, probabilities, y):
+        keys = probabilities["a"][:, 0].tolist()
+        self.known_ = dict(zip(keys, y.tolist(), strict=True))
+
+    def _combine(self, probabilities):
+        labels = [self.known_.get(key, 0) for key in probabilities["a"][:, 0].tolist()]
+        return np.eye(7)[labels]
+
+
+def test_an_ensemble_is_never_ranked_by_faces_that_it_learnt_from():
+    y = np.arange(70) % 6 + 1
+    valid = np.linspace(0.1, 0.9, 70 * 7, dtype=np.float32).reshape(70, 7)
+    stored = Probabilities(valid, valid, y, y)
+    cost = {"fit_seconds": 1.0, "ms_per_face": 1.0, "artifact_mb": 1.0, "peak_memory_mb": 1.0}
+    outcome = run_ensemble(MemorizingVote(), {"a": ({"cost": cost}, stored)})
+    assert (outcome.probabilities.valid.argmax(axis=1) == 0).all(), "no face may help to predict itself"
+    assert (outcome.probabilities.test.argmax(axis=1) == y).all()
+
+
+def test_a_finished_member_is_enough_for_an_ensemble_where_it_cannot_run(faces, tmp_path):
+    study = make_study(faces, tmp_path)
+    list(study.execute())
+    lost = Entry("majority", "floor", study.entries["majority"].factory, requires=("no_such_package",))
+    ensemble = Entry("soft_voting", "ensemble", SoftVoting, members=("majority",))
+    records = [record for _, _, record in Study([lost, ensemble], [0], faces, study.setting, tmp_path).execute()]
+    assert [record["status"] for record in records] == ["ok", "ok"]
 
 
 def test_fresh_records_are_reused(faces, tmp_path, monkeypatch):

@@ -23,28 +23,36 @@ def test_without_changes_half_of_the_faces_are_mirrored(faces):
     assert 10 < sum(mirrored) < 30
 
 
-@pytest.mark.parametrize("change", [{"shift": 4}, {"rotation": 10}, {"zoom": 0.2}])
-def test_a_point_moves_no_farther_than_asked(change):
-    x, y = 40.0, 10.0
-    for a0, a1, a2, b0, b1, b2, *_ in affine(
-        200, np.random.default_rng(0), *({"shift": 0, "rotation": 0, "zoom": 0} | change).values()
-    ):
-        where = np.array([a0 * x + a1 * y + a2 - 23.5, b0 * x + b1 * y + b2 - 23.5])
-        where[0] *= np.sign(a0)  # undo the mirror
-        before = np.array([x - 23.5, y - 23.5])
-        if "shift" in change:
-            assert (np.abs(np.abs(where) - np.abs(before)) <= 4 + 1e-4).all()
-        elif "rotation" in change:
-            assert np.hypot(*where) == pytest.approx(np.hypot(*before), rel=1e-5)
-            angle = np.arctan2(where[1], where[0]) - np.arctan2(before[1], before[0])
-            assert abs(np.rad2deg(angle)) <= 10 + 1e-3
+def transforms(shift=0.0, rotation=0.0, zoom=0.0):
+    """Return columns moved, rows moved, degrees and log scale of 200 random transforms, the mirror undone."""
+    a0, a1, a2, b0, b1, b2, *_ = affine(200, np.random.default_rng(0), shift, rotation, zoom).astype(float).T
+    # Where the centre comes from, seen from the centre.
+    columns, rows = 23.5 * (a0 + a1 - 1) + a2, 23.5 * (b0 + b1 - 1) + b2
+    return columns, rows, np.rad2deg(np.arctan2(b0, b1)), np.log(np.hypot(b0, b1))
+
+
+@pytest.mark.parametrize(
+    ("change", "limit", "places"), [("shift", 4, (0, 1)), ("rotation", 10, (2,)), ("zoom", 0.2, (3,))]
+)
+def test_changes_fill_the_range_that_was_asked_for_and_nothing_else(change, limit, places):
+    for place, values in enumerate(transforms(**{change: limit})):
+        if place in places:
+            assert -limit - 1e-4 <= values.min() < -0.9 * limit
+            assert 0.9 * limit < values.max() <= limit + 1e-4
         else:
-            assert abs(np.log(np.hypot(*where) / np.hypot(*before))) <= 0.2 + 1e-5
+            np.testing.assert_allclose(values, 0, atol=1e-4)
 
 
 def test_beyond_the_border_its_levels_go_on(faces):
     result = changed(np.full_like(faces, 77.0), shift=10, rotation=30, zoom=0.3)
     np.testing.assert_allclose(result, 77, atol=1e-3)
+
+
+def test_faces_follow_their_transform(faces):
+    ramp = np.broadcast_to(np.arange(48, dtype=np.float32)[None, :, None], (40, 48, 48))[..., None]
+    moved = changed(np.ascontiguousarray(ramp), shift=4)
+    down = affine(40, np.random.default_rng(0), 4, 0, 0)[:, 5]
+    np.testing.assert_allclose(moved[:, 20, 20, 0], 20 + down, atol=1e-3)
 
 
 def test_a_rectangle_of_one_level_is_erased(faces):

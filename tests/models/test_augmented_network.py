@@ -105,3 +105,25 @@ def _checkpoints(split, folder):
         fitted(split)
     assert all(path.parent == folder for path in written)
     return written
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero():
+    keras = import_keras()
+    recognizer = TinyNetwork(epochs=10, warmup_epochs=2, learning_rate=0.01)
+    optimizer = recognizer._optimizer(keras, steps=5)
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 5, 10, 30, 50)]
+    assert rates == pytest.approx([0, 0.005, 0.01, 0.005, 0], abs=1e-6)
+
+
+def test_biases_and_normalizations_do_not_decay(split):
+    keras = import_keras()
+    recognizer = TinyNetwork()
+    network = recognizer.build(2, "float32")
+    optimizer = recognizer._optimizer(keras, steps=5)
+    optimizer.build(network.trainable_variables)
+    decayed = [
+        variable.path.split("/")[-1]
+        for variable in network.trainable_variables
+        if optimizer._use_weight_decay(variable)
+    ]
+    assert decayed == ["kernel", "kernel"]
