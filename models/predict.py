@@ -1,108 +1,178 @@
-"""Predict the emotions of images: ``python -m models.predict IMAGE...``."""
+"""Find faces and predict their emotions: ``python -m models.predict photo.jpg``."""
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
-from models.artifacts import DEFAULT_RESULTS, ArtifactError, load
+from models.artifacts import DEFAULT_RESULTS, ArtifactError
+from models.blazeface import BlazeFace
 from models.labels import EMOTIONS
-from models.photos import PhotoError, read_photo, squeeze
+from models.prediction import Prediction, columns, load_models, predict_photos
+from models.sources import STANDARD_INPUT, Photo, find_files, read_files
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+INTERRUPTED = 130
+
+
+class OutputError(ValueError):
+    """An output cannot be written; the message says the fix."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, 1 if an image could not be read, or 2 if the model could not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.predict", description="Predict the emotions of face images."
-    )
-    parser.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="picture cropped to the face, any size, grey or colour"
-    )
-    parser.add_argument("--model", default="best", help="artifact (.joblib or .h5), or 'best' (default)")
-    parser.add_argument("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--plot", metavar="OUT.png", help="draw every image beside its probabilities")
-    args = parser.parse_args(argv)
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        0 good, 1 some picture could not be read, 2 a model or an output could not be used, 130 interrupted.
+    """
+    args = build_parser().parse_args(argv)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            recognizer = load(args.model, results=args.results)
-    except ArtifactError as error:
+            recognizers = load_models(args.model, args.results)
+        _notes(caught, recognizers)
+        return _run(args, recognizers)
+    except (ArtifactError, OutputError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    for warning in caught:
-        if warning.category is UserWarning:
-            print(f"note: {warning.message}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}: give another --csv or --plot", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 2
 
-    trained_on = recognizer.card_.get("dataset", "unknown")
-    if trained_on == "synthetic":
-        print("note: this model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
 
-    read, faces, failed = [], [], False
-    for path in args.images:
-        try:
-            faces.append(squeeze(read_photo(path)))
-            read.append(path)
-        except (OSError, PhotoError) as error:
-            print(f"error: {path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
-            failed = True
-    if faces:
-        labels = [EMOTIONS[label] for label in recognizer.classes_]
-        probabilities = recognizer.predict_proba(np.stack(faces).reshape(len(faces), -1))
-        _print(read, labels, probabilities, trained_on if args.json else None)
-        if args.plot:
-            try:
-                plot_predictions(read, faces, labels, probabilities).savefig(args.plot)
-            except (OSError, ValueError) as error:
-                print(f"error: {args.plot}: cannot be written ({error}): give another --plot", file=sys.stderr)
-                return 2
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.predict", description="Find the faces in pictures and predict their emotions."
+    )
+    option = parser.add_argument
+    option("sources", nargs="+", metavar="SOURCE", help="picture, video, folder, 'pattern', or - for standard input")
+    option(
+        "--model",
+        nargs="+",
+        default=["best"],
+        metavar="PATH",
+        help="artifacts (.joblib, .h5), side by side; default: the best one that is here",
+    )
+    option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
+    option("--whole", action="store_true", help="take every picture as a face, without looking for one")
+    option("--every", type=_seconds, default=1.0, metavar="SECONDS", help="of a video (default: %(default)s)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a line")
+    form.add_argument("--csv", metavar="FILE", help="write a CSV file instead of lines")
+    option("--plot", metavar="PATH", help="draw the faces and their probabilities: a .png, or a folder for several")
+    return parser
+
+
+def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
+    files = find_files(args.sources)
+    if not files:
+        print(f"error: {' '.join(args.sources)}: no pictures or videos in there", file=sys.stderr)
+        return 1
+    failed = False
+    with ExitStack() as stack:
+        write = _writer(args, recognizers, stack)
+        bar = stack.enter_context(tqdm(total=len(files), unit="file", disable=None, leave=False))
+        photos = read_files(_counted(files, bar), args.every)
+        found = predict_photos(photos, recognizers, None if args.whole else BlazeFace(), keep_images=bool(args.plot))
+        plots = _plot_paths(args.plot, len(files)) if args.plot else None
+        for _, group in groupby(found, key=lambda each: (each.photo.file, each.photo.frame)):
+            faces = list(group)
+            if faces[0].photo.error:
+                failed = True
+                tqdm.write(f"error: {faces[0].photo.file}: {faces[0].photo.error}", file=sys.stderr)
+            elif plots:
+                from models.plots import plot_photo
+
+                plot_photo(faces).savefig(plots(faces[0].photo))
+            for each in faces:
+                write(each)
     return int(failed)
 
 
-def _print(paths: Sequence[str], labels: Sequence[str], probabilities: NDArray, trained_on: str | None) -> None:
-    width = max(map(len, paths))
-    for path, row in zip(paths, probabilities, strict=True):
-        emotion = labels[row.argmax()]
-        by_label = dict(zip(labels, row.astype(float).round(4).tolist(), strict=True))
-        if trained_on is not None:
-            print(json.dumps({"image": path, "emotion": emotion, "probabilities": by_label, "trained_on": trained_on}))
-        else:
-            print(
-                f"{path:{width}}  {emotion:8}  "
-                + "  ".join(f"{label} {value:.2f}" for label, value in by_label.items())
-            )
+def _counted(files: Iterable[str], bar: tqdm) -> Iterator[str]:
+    for file in files:
+        yield file
+        bar.update()
 
 
-def plot_predictions(
-    titles: Sequence[str], faces: Sequence[NDArray[np.uint8]], labels: Sequence[str], probabilities: NDArray
-) -> Figure:
-    """Return a figure with every face beside the bar chart of its probabilities, as in the original project."""
-    from matplotlib.figure import Figure
+def _writer(args: argparse.Namespace, recognizers: dict[str, Any], stack: ExitStack) -> Callable[[Prediction], None]:
+    """Return what writes a prediction the way that was asked for."""
+    if args.csv:
+        file = stack.enter_context(Path(args.csv).open("w", newline="", encoding="utf-8"))  # noqa: SIM115
+        table = csv.DictWriter(file, columns(recognizers))
+        table.writeheader()
+        return lambda each: table.writerow(each.row())
+    if args.json:
+        trained_on = {name: _trained_on(each) for name, each in recognizers.items()}
+        return lambda each: tqdm.write(json.dumps({**each.row(), "trained_on": trained_on}), file=sys.stdout)
+    return lambda each: None if each.photo.error else tqdm.write(_line(each), file=sys.stdout)
 
-    figure = Figure(figsize=(7, 2.6 * len(faces)), layout="constrained", dpi=120)
-    grid = figure.subplots(len(faces), 2, squeeze=False, width_ratios=(1, 2))
-    for (left, right), title, face, row in zip(grid, titles, faces, probabilities, strict=True):
-        left.imshow(face, cmap="gray", vmin=0, vmax=255)
-        left.set_title(Path(title).name, fontsize=9)
-        left.axis("off")
-        best = row.argmax()
-        bars = right.barh(labels, row, color=["#0072b2" if i == best else "#b0b0b0" for i in range(len(row))])
-        right.bar_label(bars, [f"{value:.2f}" for value in row], padding=3, fontsize=8)
-        right.set(xlim=(0, 1.1), xlabel="probability", title=labels[best])
-        right.invert_yaxis()
-        right.spines[["top", "right"]].set_visible(False)
-    return figure
+
+def _line(each: Prediction) -> str:
+    photo, face = each.photo, each.face
+    where = photo.file if photo.seconds is None else f"{photo.file} at {photo.seconds:.1f} s"
+    if face:
+        where += f"  {face.left:.0f},{face.top:.0f} {face.width:.0f}x{face.height:.0f}"
+    if not each.probabilities:
+        return f"{where}  {each.status}"
+    lines = []
+    for name, values in each.probabilities.items():
+        model = f"  {name}:" if len(each.probabilities) > 1 else ""
+        numbers = "  ".join(f"{label} {value:.2f}" for label, value in zip(EMOTIONS, values, strict=True))
+        lines.append(f"{where}{model}  {EMOTIONS[int(values.argmax())]:8}  {numbers}")
+    return "\n".join(lines)
+
+
+def _plot_paths(target: str, n_files: int) -> Callable[[Photo], Path]:
+    """Return where the figure of a picture goes: to `target` itself, a .png, or into it, a folder."""
+    path = Path(target)
+    if path.suffix.lower() == ".png" and n_files == 1:
+        return lambda photo: path if not photo.frame else path.with_stem(f"{path.stem}-{photo.frame}")
+    if path.suffix:
+        raise OutputError(f"{target}: give a .png for one picture, or a folder for several")
+    path.mkdir(parents=True, exist_ok=True)
+    taken: dict[str, int] = {}
+
+    def place(photo: Photo) -> Path:
+        stem = "stdin" if photo.file == STANDARD_INPUT else Path(photo.file).name
+        stem += "" if photo.frame is None else f"-{photo.frame}"
+        taken[stem] = taken.get(stem, 0) + 1
+        return path / (f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png")
+
+    return place
+
+
+def _notes(caught: Iterable[warnings.WarningMessage], recognizers: dict[str, Any]) -> None:
+    for warning in caught:
+        if warning.category is UserWarning:
+            print(f"note: {warning.message}", file=sys.stderr)
+    if "synthetic" in map(_trained_on, recognizers.values()):
+        print("note: a model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
+
+
+def _trained_on(recognizer: Any) -> str:
+    return str(getattr(recognizer, "card_", {}).get("dataset", "unknown"))
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
 
 
 if __name__ == "__main__":

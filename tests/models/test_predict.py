@@ -1,12 +1,14 @@
 import json
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
-from models import artifacts
+from models import EMOTIONS, artifacts
 from models.majority import Majority
 from models.predict import main
 
@@ -50,11 +52,11 @@ def test_a_line_an_image(model, photo, capsys):
 def test_json_has_all_probabilities(model, photo, capsys):
     assert main([photo, "--model", model, "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
-    assert line["image"] == photo
+    assert line["file"] == photo
     assert line["emotion"] == "Happy"
-    assert list(line["probabilities"]) == ["Angry", "Disgust", "Fear", "Happy", "Surprise", "Neutral"]
-    assert line["trained_on"] == "unknown"
-    assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert line["status"] == "ok"
+    assert line["trained_on"] == {"majority": "unknown"}
+    assert sum(line[emotion] for emotion in EMOTIONS) == pytest.approx(1, abs=1e-3)
 
 
 def test_an_unreadable_image_is_reported_and_the_others_are_done(model, photo, tmp_path, capsys):
@@ -91,3 +93,77 @@ def test_a_plot_that_cannot_be_written_is_an_error(model, photo, tmp_path, capsy
 def test_a_missing_model_is_exit_code_2(photo, tmp_path, capsys):
     assert main([photo, "--model", str(tmp_path / "none.joblib")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.fixture
+def folder(tmp_path, photo):
+    """A face, a picture without one, and junk."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Path(photo).rename(folder / "a face.png")
+    Image.new("L", (64, 64), 128).save(folder / "b grey.png")
+    (folder / "c junk.png").write_bytes(b"junk")
+    return folder
+
+
+def test_a_folder_as_csv_has_a_row_a_face_and_a_row_a_failure(model, folder, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    assert main([str(folder), "--model", model, "--csv", str(out)]) == 1
+    table = pd.read_csv(out)
+    assert [Path(name).name for name in table["file"]] == ["a face.png", "b grey.png", "c junk.png"]
+    assert table["status"].tolist()[:2] == ["ok", "no face"]
+    assert table["status"][2].startswith("error: not an image")
+    assert table.loc[0, "emotion"] == "Happy"
+    assert table.loc[0, ["left", "top", "width", "height", "score"]].notna().all()
+    assert "c junk.png: not an image" in capsys.readouterr().err
+
+
+def test_no_face_is_said_and_no_failure(model, folder, capsys):
+    assert main([str(folder / "b grey.png"), "--model", model]) == 0
+    assert capsys.readouterr().out.endswith("b grey.png  no face\n")
+    assert main([str(folder / "b grey.png"), "--model", model, "--whole"]) == 0
+    assert "Happy" in capsys.readouterr().out
+
+
+def test_an_empty_folder_is_said(model, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert main([str(tmp_path / "empty"), "--model", model]) == 1
+    assert "no pictures or videos in there" in capsys.readouterr().err
+
+
+def test_models_stand_side_by_side(model, photo, capsys):
+    assert main([photo, "--model", model, model]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["majority-1:" in lines[0], "majority-2:" in lines[1]] == [True, True]
+
+
+def test_a_folder_of_plots(model, folder, tmp_path):
+    out = tmp_path / "plots"
+    assert main([str(folder), "--model", model, "--plot", str(out)]) == 1
+    assert sorted(path.name for path in out.iterdir()) == ["a face.png.png", "b grey.png.png"]
+
+
+def test_one_plot_for_several_pictures_is_refused_before_anything_is_done(model, folder, tmp_path, capsys):
+    assert main([str(folder), "--model", model, "--plot", str(tmp_path / "out.png")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "or a folder for several" in err
+
+
+def test_a_csv_that_cannot_be_written_is_an_error(model, photo, tmp_path, capsys):
+    assert main([photo, "--model", model, "--csv", str(tmp_path / "no" / "out.csv")]) == 2
+    assert "out.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "x", "nan"])
+def test_seconds_between_frames_must_be_above_zero(photo, seconds):
+    with pytest.raises(SystemExit, match="2"):
+        main([photo, "--every", seconds])
+
+
+def test_an_interruption_is_exit_code_130(model, photo, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("models.predict.predict_photos", interrupted)
+    assert main([photo, "--model", model]) == 130

@@ -1,0 +1,186 @@
+"""From pictures to emotions: find the faces, crop them, predict; one picture after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.rows import IMAGE_SIDE, N_PIXELS
+from models.artifacts import DEFAULT_RESULTS, load
+from models.blazeface import BlazeFace
+from models.faces import Detector, Face, crop_faces
+from models.labels import EMOTIONS
+from models.photos import PhotoError, read_photo, squeeze
+from models.sources import Photo, find_files, read_files
+
+BATCH = 64
+NO_FACE = "no face"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A face and its emotions, or why there are none.
+
+    Attributes
+    ----------
+    photo : Photo
+        Where it comes from; its image is kept only where it was asked for.
+    face : Face or None
+        None where the whole picture was taken, or there is no face.
+    crop : ndarray of shape (48, 48), dtype uint8, or None
+    probabilities : dict of str to ndarray of shape (7,)
+        By model, in the order of `models.EMOTIONS`; empty where there is no face.
+    """
+
+    photo: Photo
+    face: Face | None = None
+    crop: NDArray[np.uint8] | None = None
+    probabilities: Mapping[str, NDArray[np.float32]] | None = None
+
+    @property
+    def status(self) -> str:
+        """``ok``, ``no face``, or ``error: `` and why."""
+        if self.photo.error:
+            return f"error: {self.photo.error}"
+        return "ok" if self.probabilities else NO_FACE
+
+    def row(self) -> dict[str, Any]:
+        """Return the prediction as a row; of several models, the columns carry the model's name."""
+        face = self.face
+        row: dict[str, Any] = {"file": self.photo.file, "frame": self.photo.frame, "seconds": self.photo.seconds}
+        for column in ("left", "top", "width", "height", "score"):
+            row[column] = None if face is None else round(getattr(face, column), 3 if column == "score" else 1)
+        found = self.probabilities or {}
+        for name, values in found.items():
+            prefix = "" if len(found) == 1 else f"{name}_"
+            row[f"{prefix}emotion"] = EMOTIONS[int(values.argmax())]
+            row |= {f"{prefix}{label}": round(float(p), 4) for label, p in zip(EMOTIONS, values, strict=True)}
+        return {**row, "status": self.status}
+
+
+def predict_images(
+    images: str | Path | NDArray | Iterable[str | Path | NDArray],
+    model: Any = "best",
+    whole: bool = False,
+    every: float = 1.0,
+    results: str | Path = DEFAULT_RESULTS,
+) -> pd.DataFrame:
+    """Find the faces in pictures and predict their emotions.
+
+    Parameters
+    ----------
+    images : path, array or iterable of these
+        Pictures, videos, folders or patterns as `models.sources.find_files` takes them, or arrays as
+        `models.photos.read_photo` does.
+    model : str, Path, recognizer or sequence of these
+        As `models.load` takes them, or loaded. The columns of several stand side by side, each with its model's name.
+    whole : bool
+        Take every picture as a face, without looking for one.
+    every : float
+        Of a video, one frame in so many seconds.
+    results : str or Path
+        Where ``"best"`` is looked up.
+
+    Returns
+    -------
+    DataFrame
+        A row a face: ``file`` (the place in `images` for an array), ``frame``, ``seconds``, the box ``left``, ``top``,
+        ``width`` and ``height`` in pixels, the detector's ``score``, ``emotion``, the seven probabilities, and
+        ``status``: ``ok``, ``no face``, or ``error: `` and why.
+
+    Raises
+    ------
+    ArtifactError
+        If a model cannot be loaded.
+    """
+    given = [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
+    recognizers = load_models(model, results)
+    found = predict_photos(_photos(given, every), recognizers, None if whole else BlazeFace())
+    return pd.DataFrame([each.row() for each in found], columns=columns(recognizers))
+
+
+def columns(recognizers: Iterable[str]) -> list[str]:
+    """Return the columns of the rows of all predictions by these models."""
+    zeros = dict.fromkeys(recognizers, np.zeros(len(EMOTIONS), np.float32))
+    return list(Prediction(Photo(""), probabilities=zeros).row())
+
+
+def load_models(model: Any, results: str | Path) -> dict[str, Any]:
+    """Return recognizers by name, loaded where they are paths."""
+    several = model if isinstance(model, (list, tuple)) else [model]
+    loaded = [load(each, results) if isinstance(each, (str, Path)) else each for each in several]
+    names = [getattr(each, "card_", {}).get("recognizer", type(each).__name__) for each in loaded]
+    return {
+        name if names.count(name) == 1 else f"{name}-{place}": each
+        for place, (name, each) in enumerate(zip(names, loaded, strict=True), start=1)
+    }
+
+
+def predict_photos(
+    photos: Iterable[Photo], recognizers: Mapping[str, Any], detector: Detector | None, keep_images: bool = False
+) -> Iterator[Prediction]:
+    """Predict one picture after the other, in their order, faces in batches of 64.
+
+    Parameters
+    ----------
+    photos : iterable of Photo
+    recognizers : mapping of str to recognizer
+        Loaded, by the name that their probabilities get.
+    detector : Detector or None
+        None takes every picture as a face.
+    keep_images : bool
+        Leave the picture with every prediction, to draw it.
+    """
+    waiting: list[Prediction] = []
+    for photo in photos:
+        light = photo if keep_images else replace(photo, image=None)
+        if photo.image is None:
+            waiting.append(Prediction(light))
+            continue
+        if detector is None:
+            waiting.append(Prediction(light, crop=squeeze(photo.image)))
+        else:
+            faces = detector.detect(photo.image)
+            crops = crop_faces(photo.image, faces, detector).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+            waiting += [Prediction(light, *each) for each in zip(faces, crops, strict=True)] or [Prediction(light)]
+        if len(waiting) >= BATCH:
+            yield from _predicted(waiting, recognizers)
+            waiting = []
+    yield from _predicted(waiting, recognizers)
+
+
+def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:
+    crops = [each.crop for each in waiting if each.crop is not None]
+    if crops:
+        rows = np.stack(crops).reshape(len(crops), N_PIXELS)
+        by_model = {name: _all_emotions(recognizer, rows) for name, recognizer in recognizers.items()}
+    place = 0
+    for each in waiting:
+        if each.crop is None:
+            yield each
+        else:
+            yield replace(each, probabilities={name: values[place] for name, values in by_model.items()})
+            place += 1
+
+
+def _all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    proba = np.zeros((len(rows), len(EMOTIONS)), np.float32)
+    proba[:, recognizer.classes_] = recognizer.predict_proba(rows)
+    return proba
+
+
+def _photos(given: Sequence[Any], every: float) -> Iterator[Photo]:
+    for place, each in enumerate(given):
+        if not isinstance(each, np.ndarray):
+            yield from read_files(find_files([each]), every)
+            continue
+        try:
+            yield Photo(str(place), read_photo(each))
+        except PhotoError as error:
+            yield Photo(str(place), error=str(error))
