@@ -52,7 +52,7 @@ LABEL_NOISE = 0.06
 N_ACTION_UNITS = 44
 
 
-def synthetic_dataset(n_faces: int = 700, seed: int = 0) -> Dataset:
+def synthetic_dataset(n_faces: int = 400, seed: int = 0) -> Dataset:
     """Draw a dataset with FER2013's splits and class shares.
 
     Parameters
