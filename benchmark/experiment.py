@@ -36,15 +36,26 @@ class Outcome:
     history: dict[str, list[float]]
 
 
-def run_recognizer(recognizer: Any, data: Dataset, setting: Setting) -> Outcome:
-    """Fit a recognizer on the protocol's training split and predict the two others."""
+def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Record | None = None) -> Outcome:
+    """Fit a recognizer on the protocol's training split and predict the two others.
+
+    Parameters
+    ----------
+    recognizer : BaseRecognizer
+    data : Dataset
+    setting : Setting
+    earlier : dict, optional
+        The record of the run that fitted this recognizer already: it is not fitted again, and has cost what it cost
+        then. The curves of its training stay with that run, since they show another validation split.
+    """
     train, valid, test = (
         data[usage] for usage in (setting.protocol.fit, setting.protocol.select, setting.protocol.report)
     )
     weight = class_weights(train.y, setting.class_weight)[train.y]
     with peak_memory() as peak:
         saved, start = seconds_saved(), time.perf_counter()
-        recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
+        if earlier is None:
+            recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
         # As if no descriptor had come from the cache: the figure must not depend on what ran before.
         fit_seconds = time.perf_counter() - start + seconds_saved() - saved
         probabilities = Probabilities(
@@ -52,6 +63,8 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting) -> Outcome:
         )
         ms_per_face = time_prediction(recognizer, valid.X)
     cost = {"fit_seconds": fit_seconds, "ms_per_face": ms_per_face, "peak_memory_mb": peak.megabytes}
+    if earlier is not None:
+        cost |= {what: earlier["cost"][what] for what in ("fit_seconds", "peak_memory_mb")}
     return Outcome(recognizer, probabilities, cost, getattr(recognizer, "history_", {}))
 
 

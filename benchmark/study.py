@@ -8,17 +8,17 @@ import os
 import platform
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.data import Dataset
 from benchmark.experiment import MB, Outcome, run_ensemble, run_recognizer
 from benchmark.metrics import evaluate
-from benchmark.protocol import Setting
+from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Record, Store
 from features.source import code_digest
-from models.artifacts import save, versions
+from models.artifacts import ArtifactError, load, save, versions
 from models.registry import Entry
 
 
@@ -85,7 +85,7 @@ class Study:
                 record = self.store.read(run.entry.name, run.seed)
                 assert record is not None
             else:
-                record = self._do(run)
+                record = self._do(run, fit=rerun)
             yield run, state, record
 
     def digest(self, run: Run) -> str:
@@ -111,14 +111,14 @@ class Study:
         recognizer = run.entry.make() if run.entry.members else run.entry.make(random_state=run.seed)
         return recognizer.set_params(**self.setting.overrides.get(run.entry.name, {}))
 
-    def _do(self, run: Run) -> Record:
+    def _do(self, run: Run, fit: bool) -> Record:
         facts = self._facts(run)
         reason = run.entry.skip() or self._skipped_member(run)
         if reason:
             return self._unfinished({**facts, "status": "skipped", "error": reason})
         try:
             facts["digest"] = self.digest(run)
-            outcome = self._outcome(run)
+            outcome = self._outcome(run, fit)
             scores = {
                 "valid": evaluate(outcome.probabilities.y_valid, outcome.probabilities.valid),
                 "test": evaluate(outcome.probabilities.y_test, outcome.probabilities.test),
@@ -163,9 +163,12 @@ class Study:
         reasons = {name: self.entries[name].skip() for name in missing}
         return "; ".join(f"its member {name} {reason}" for name, reason in reasons.items() if reason)
 
-    def _outcome(self, run: Run) -> Outcome:
+    def _outcome(self, run: Run, fit: bool) -> Outcome:
         if not run.entry.members:
-            return run_recognizer(self._make(run), self.data, self.setting)
+            earlier, fitted = None, self._make(run)
+            if not fit and not getattr(fitted, "uses_validation", True):
+                earlier, fitted = self._fitted_before(run) or (None, fitted)
+            return run_recognizer(fitted, self.data, self.setting, earlier)
         members = {}
         for name in run.entry.members:
             record = self.store.read(name, run.seed)
@@ -173,6 +176,22 @@ class Study:
                 raise RuntimeError(f"its member {name} has no finished run: {(record or {}).get('error', 'missing')}")
             members[name] = record, self.store.probabilities(record)
         return run_ensemble(self._make(run), members)
+
+    def _fitted_before(self, run: Run) -> tuple[Record, Any] | None:
+        """Return record and recognizer of a fresh run that differs in the validation split alone, if there is one."""
+        for protocol in PROTOCOLS.values():
+            setting = replace(self.setting, protocol=protocol)
+            if protocol == self.setting.protocol or protocol.fit != self.setting.protocol.fit:
+                continue
+            other = Study([run.entry], [run.seed], self.data, setting, self.store.root.parent / setting.folder)
+            record = other.store.read(run.entry.name, run.seed)
+            if record is None or other.state(run) != "fresh":
+                continue
+            try:
+                return record, load(other.store.root / "models" / record["artifact"])
+            except ArtifactError:
+                continue
+        return None
 
     def _facts(self, run: Run) -> Record:
         protocol = self.setting.protocol

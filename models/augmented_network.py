@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from features.cache import cache_dir
 from features.rows import as_images
 from features.source import code_digest
-from models.augmentation import augment
+from models.augmentation import augment, views
 from models.checkpoint import Checkpoint
-from models.keras_recognizer import KerasRecognizer, _images, _progress, import_keras
+from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, _progress, import_keras
 
 VALIDATION_BATCH = 256
+CHANGES = ("shift", "rotation", "zoom", "gamma", "degrading", "erasing")
 
 
 class AugmentedNetwork(KerasRecognizer):
@@ -25,7 +26,7 @@ class AugmentedNetwork(KerasRecognizer):
 
     The length of the training is fixed, so that validation faces choose nothing in it. A training that was interrupted
     goes on after its last whole epoch, and ends with the same weights as one that was not. The probabilities are the
-    mean of those of a face and of its mirror image.
+    mean over views of a face: smaller, as it is and larger, each and its mirror image.
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ class AugmentedNetwork(KerasRecognizer):
     weight_power : float
         The weights of the faces are raised to this power: 1 takes class weights as they are, 0.5 their square root,
         0 none.
-    shift, rotation, zoom, erasing : float
-        As of `models.augmentation.augment`.
+    shift, rotation, zoom, gamma, degrading, erasing : float
+        As of `models.augmentation.augment`. The views for prediction are zoomed as far as `zoom` says.
     precision : str
         Keras dtype policy of the training, ``float32`` or ``mixed_bfloat16``; the fitted network predicts in float32.
     random_state : int
@@ -63,6 +64,8 @@ class AugmentedNetwork(KerasRecognizer):
     vision", CVPR 2016 (label smoothing). https://doi.org/10.1109/CVPR.2016.308
     """
 
+    uses_validation = False
+
     def __init__(
         self,
         learning_rate: float = 2e-3,
@@ -74,7 +77,9 @@ class AugmentedNetwork(KerasRecognizer):
         weight_power: float = 0.5,
         shift: float = 4.0,
         rotation: float = 10.0,
-        zoom: float = 0.1,
+        zoom: float = 0.15,
+        gamma: float = 0.3,
+        degrading: float = 0.25,
         erasing: float = 0.5,
         precision: str = "mixed_bfloat16",
         random_state: int = 0,
@@ -89,6 +94,8 @@ class AugmentedNetwork(KerasRecognizer):
         self.shift = shift
         self.rotation = rotation
         self.zoom = zoom
+        self.gamma = gamma
+        self.degrading = degrading
         self.erasing = erasing
         self.precision = precision
         self.random_state = random_state
@@ -129,7 +136,7 @@ class AugmentedNetwork(KerasRecognizer):
             validation_batch_size=VALIDATION_BATCH,
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=before_epoch, on_epoch_end=after_epoch),
-                _progress(keras, self.epochs),
+                _progress(keras, self.epochs - done),
             ],
             verbose=0,
         )
@@ -139,8 +146,15 @@ class AugmentedNetwork(KerasRecognizer):
         checkpoint.forget()
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        mirrored = as_images(X)[:, :, ::-1].reshape(X.shape)
-        return (super()._predict_proba(X) + super()._predict_proba(mirrored)) / 2
+        return np.concatenate(
+            [
+                self._mean_over_views(_images(X[start : start + PREDICT_BATCH]))
+                for start in range(0, len(X), PREDICT_BATCH)
+            ]
+        )
+
+    def _mean_over_views(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.mean([np.asarray(self.network_(view, training=False)) for view in views(faces, self.zoom)], axis=0)
 
     def _optimizer(self, keras: Any, steps: int) -> Any:
         warmup = max(1, round(self.warmup_epochs * steps))
@@ -173,8 +187,8 @@ class AugmentedNetwork(KerasRecognizer):
             def __getitem__(self, batch: int) -> tuple[NDArray, NDArray, NDArray]:
                 chosen = self.order[batch * recognizer.batch_size : (batch + 1) * recognizer.batch_size]
                 faces = images[chosen, :, :, None].astype(np.float32)
-                changes = recognizer.shift, recognizer.rotation, recognizer.zoom, recognizer.erasing
-                return augment(faces, self.generator(batch), *changes), y[chosen], weight[chosen]
+                changes = {name: getattr(recognizer, name) for name in CHANGES}
+                return augment(faces, self.generator(batch), **changes), y[chosen], weight[chosen]
 
         return ChangedFaces()
 

@@ -21,7 +21,9 @@ VALIDATION_SHARE = 0.1
 class BaseRecognizer(ClassifierMixin, BaseEstimator):
     """Base of the recognizers: a scikit-learn classifier on flat rows of 48x48 grey faces.
 
-    A subclass implements ``_fit`` and ``_predict_proba`` on checked arrays, with labels as codes 0..n_classes-1.
+    A subclass implements ``_fit`` and ``_predict_proba`` on checked arrays, with labels as codes 0..n_classes-1. One
+    whose fitting learns nothing from validation faces says so with a class attribute ``uses_validation = False``: it is
+    fitted once for protocols that differ in the validation split.
 
     Attributes
     ----------

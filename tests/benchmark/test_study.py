@@ -99,6 +99,44 @@ def test_fresh_records_are_reused(faces, tmp_path, monkeypatch):
     assert [state for _, state, _ in make_study(faces, tmp_path).execute()] == ["fresh"]
 
 
+class NoValidation(type(recognizers()["majority"].make())):
+    """The majority, which counts its fits and learns nothing from validation faces."""
+
+    uses_validation = False
+    fits = 0
+
+    def _fit(self, *arrays):
+        super()._fit(*arrays)
+        NoValidation.fits += 1
+
+
+def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_protocols(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(NoValidation, "fits", 0)
+    monkeypatch.setattr("models.registry.find", lambda name: entry)
+    entry = Entry("majority", "floor", NoValidation)
+
+    def run(protocol, **options):
+        setting = Setting(PROTOCOLS[protocol], **options)
+        study = Study([entry], [0], faces, setting, tmp_path / setting.folder)
+        return study, next(study.execute())[2]
+
+    _, first = run("kaggle")
+    study, second = run("seed")
+    assert NoValidation.fits == 1
+    assert second["cost"]["fit_seconds"] == first["cost"]["fit_seconds"]
+    assert second["protocol"]["report"] == "PublicTest"
+    assert second["test"]["confusion"] == first["valid"]["confusion"]
+    list(study.execute(rerun=True))
+    assert NoValidation.fits == 2, "--rerun fits anew"
+    run("seed", class_weight="none")
+    assert NoValidation.fits == 3, "other class weights are another fit"
+    artifact = tmp_path / "kaggle" / "models" / first["artifact"]
+    artifact.write_bytes(b"damaged")
+    study.store.path("majority", 0).unlink()
+    list(study.execute())
+    assert NoValidation.fits == 4, "a damaged model is not reused"
+
+
 def test_what_a_record_depends_on_makes_it_stale(faces, tmp_path, monkeypatch):
     first = make_study(faces, tmp_path)
     list(first.execute())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmark.data.synthetic import draw_face
-from models.augmentation import ERASED_SHARE, affine, augment
+from models.augmentation import BLUR, ERASED_SHARE, NOISE, affine, augment, views
 
 
 @pytest.fixture
@@ -11,8 +11,8 @@ def faces():
     return np.repeat(face[None, :, :, None], 40, axis=0)
 
 
-def changed(faces, shift=0.0, rotation=0.0, zoom=0.0, erasing=0.0, seed=0):
-    return augment(faces, np.random.default_rng(seed), shift, rotation, zoom, erasing)
+def changed(faces, seed=0, **changes):
+    return augment(faces, np.random.default_rng(seed), **changes)
 
 
 def test_without_changes_half_of_the_faces_are_mirrored(faces):
@@ -65,9 +65,41 @@ def test_a_rectangle_of_one_level_is_erased(faces):
         assert 0.5 * ERASED_SHARE[0] < part.size / 48**2 < 1.1 * ERASED_SHARE[1]
 
 
+def test_gamma_keeps_black_white_and_the_order_of_the_levels(faces):
+    ramp = np.repeat(np.linspace(0, 255, 48, dtype=np.float32)[None, :, None, None], 200, axis=0).repeat(48, axis=2)
+    result = changed(ramp, gamma=0.3)
+    np.testing.assert_allclose(result[:, [0, -1]], ramp[:, [0, -1]], atol=1e-3)
+    assert (np.diff(result[:, :, 0, 0], axis=1) > 0).all()
+    powers = np.log(np.log(result[:, 24, 0, 0] / 255) / np.log(ramp[0, 24, 0, 0] / 255))
+    assert -0.301 < powers.min() < -0.27
+    assert 0.27 < powers.max() < 0.301
+
+
+def test_degraded_faces_are_blurred_or_noisy_as_far_as_stated():
+    rough = np.random.default_rng(1).normal(128, 20, (1, 48, 48, 1)).astype(np.float32)
+    spread = np.std(changed(np.repeat(rough, 400, axis=0), degrading=0.5), axis=(1, 2, 3))
+    untouched = np.isclose(spread, rough.std(), atol=1e-3)
+    assert 0.4 < untouched.mean() < 0.6
+    assert 0.15 < (spread < rough.std() - 1e-2).mean() < 0.35, "blurred"
+    assert 0.15 < (spread > rough.std() + 1e-2).mean() < 0.35, "noisy"
+    assert spread.max() < np.hypot(rough.std(), NOISE[1]) + 1
+    white_noise_left = 1 / (2 * np.sqrt(np.pi) * BLUR[1])
+    assert spread.min() > 0.8 * white_noise_left * rough.std()
+
+
+def test_views_are_the_face_and_its_mirror_image_at_three_scales(faces):
+    faces = faces[:2]
+    smaller, smaller_mirrored, same, mirrored, larger, _ = views(faces, zoom=0.15)
+    np.testing.assert_allclose(same, faces, atol=1e-3)
+    np.testing.assert_allclose(mirrored, faces[:, :, ::-1], atol=1e-3)
+    np.testing.assert_allclose(smaller_mirrored, smaller[:, :, ::-1], atol=1e-2)
+    assert not np.allclose(smaller, larger, atol=1)
+    assert len(list(views(faces, zoom=0.0))) == 2
+
+
 def test_the_generator_decides_everything_and_the_input_stays(faces):
     before = faces.copy()
-    options = {"shift": 4, "rotation": 10, "zoom": 0.1, "erasing": 0.5}
+    options = {"shift": 4, "rotation": 10, "zoom": 0.1, "gamma": 0.3, "degrading": 0.5, "erasing": 0.5}
     np.testing.assert_array_equal(changed(faces, **options), changed(faces, **options))
     assert not np.array_equal(changed(faces, **options), changed(faces, seed=1, **options))
     np.testing.assert_array_equal(faces, before)

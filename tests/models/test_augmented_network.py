@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from features.cache import seconds_saved
+from models.augmentation import views
 from models.augmented_network import AugmentedNetwork
 from models.checkpoint import Checkpoint
 from models.keras_recognizer import import_keras
@@ -69,6 +70,24 @@ def test_a_face_and_its_mirror_image_have_the_same_probabilities(split):
     recognizer = fitted(split)
     mirrored = X.reshape(-1, 48, 48)[:, :, ::-1].reshape(X.shape)
     np.testing.assert_allclose(recognizer.predict_proba(mirrored), recognizer.predict_proba(X), atol=1e-6)
+
+
+def test_the_probabilities_are_the_mean_over_the_views(split):
+    recognizer = fitted(split)
+    faces = split[0].reshape(-1, 48, 48, 1).astype(np.float32)
+    each = [np.asarray(recognizer.network_(view)) for view in views(faces, recognizer.zoom)]
+    assert not np.allclose(each[0], each[2], atol=1e-4)
+    np.testing.assert_allclose(recognizer.predict_proba(split[0]), np.mean(each, axis=0), atol=1e-6)
+
+
+def test_validation_faces_change_nothing_but_the_history(split):
+    X, y = split
+    first, second = (
+        TinyNetwork(epochs=2, batch_size=16).fit(X, y, validation=faces) for faces in ((X[:10], y[:10]), (X, 1 - y))
+    )
+    assert not first.uses_validation
+    for ours, theirs in zip(first.network_.get_weights(), second.network_.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_power_of_the_weights_counts(split):
