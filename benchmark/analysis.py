@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.decision import compare
 from benchmark.duplicates import Copies
-from benchmark.kept import load_copies, load_ferplus
+from benchmark.kept import load_copies, load_ferplus, load_robustness
 from benchmark.leaderboard import firsts
 from benchmark.metrics import evaluate, reliability
 from benchmark.store import Probabilities, Record, Store
@@ -48,8 +48,8 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
         ``decision_rules``, ``reliability``; of the weak classes ``recall_at_precision``, ``precision_recall``,
-        ``average_precision`` and ``confusions``; ``ensemble_weights`` where there are ensembles; ``copies``
-        and ``ferplus`` where these were stored.
+        ``average_precision`` and ``confusions``; ``ensemble_weights`` where there are ensembles; ``copies``,
+        ``ferplus`` and ``robustness`` where these were stored.
     """
     runs: dict[str, list[Probabilities]] = {}
     for record in done:
@@ -89,6 +89,9 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     votes = load_ferplus(store, done)
     if votes is not None:
         tables["ferplus"] = votes
+    corrupted = load_robustness(store, done)
+    if corrupted is not None:
+        tables["robustness"] = corrupted
     return tables
 
 

@@ -20,6 +20,7 @@ from benchmark.findings import FIRST_SEED, Findings, find
 from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.others import beside_tools, published
 from benchmark.report.page import REPORT, render, write_page
+from benchmark.robustness import summary as robust
 from benchmark.store import Record
 from models.artifacts import write_json
 
@@ -101,8 +102,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
 
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
     ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights of
-    their members, ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- anchors -->`` the
-    published results; each ends with ``<!-- end -->``.
+    their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces, ``<!-- tools: ROOT -->`` our best
+    beside the tools that people install, ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
 
     Raises
     ------
@@ -122,6 +123,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         if "ensemble_weights" in found.tables:
             weights = weights_summary(found.tables["ensemble_weights"])
             text = _between_markers(text, f"ensembles: {root}", to_markdown(weights))
+        if "robustness" in found.tables:
+            text = _between_markers(text, f"robustness: {root}", to_markdown(robust(found.tables["robustness"])))
         text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
     readme.write_text(text, "utf-8")
 

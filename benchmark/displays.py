@@ -10,6 +10,7 @@ import pandas as pd
 from benchmark import figures
 from benchmark.findings import Findings
 from benchmark.metrics import shares
+from benchmark.robustness import by_strength
 from benchmark.uncertainty import METRICS
 from models.labels import EMOTIONS
 
@@ -52,6 +53,9 @@ def displays(found: Findings) -> dict[str, figures.Display]:
         weights = found.tables["ensemble_weights"].query("weight > 0")[["weight", "temperature"]]
         if not weights.empty:
             drawn["figures/ensemble_weights"] = figures.EnsembleWeightsDisplay(weights, f"Ensemble weights ({title})")
+    if "robustness" in found.tables:
+        accuracies = by_strength(found.tables["robustness"])
+        drawn["figures/robustness"] = figures.RobustnessDisplay(accuracies, f"Accuracy on corrupted faces ({title})")
     schemes = found.tables.get("class_weights", pd.DataFrame())
     if not schemes.empty:
         weak = schemes[schemes.index.get_level_values("metric").str.startswith("recall_")]

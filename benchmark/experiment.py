@@ -19,6 +19,7 @@ from benchmark.protocol import Setting, class_weights, stratified_folds
 from benchmark.store import Probabilities, Record
 from features.cache import seconds_saved
 from models.labels import EMOTIONS
+from models.prediction import all_emotions
 
 MB = 1e6
 TIMED_BATCHES = 5
@@ -59,7 +60,7 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
         # As if no descriptor had come from the cache: the figure must not depend on what ran before.
         fit_seconds = time.perf_counter() - start + seconds_saved() - saved
         probabilities = Probabilities(
-            _columns(recognizer, valid.X), _columns(recognizer, test.X), valid.y.copy(), test.y.copy()
+            all_emotions(recognizer, valid.X), all_emotions(recognizer, test.X), valid.y.copy(), test.y.copy()
         )
         ms_per_face = time_prediction(recognizer, valid.X)
     cost = {"fit_seconds": fit_seconds, "ms_per_face": ms_per_face, "peak_memory_mb": peak.megabytes}
@@ -140,10 +141,3 @@ def peak_memory(interval: float = 0.05) -> Iterator[Peak]:
     finally:
         done.set()
         thread.join()
-
-
-def _columns(recognizer: Any, X: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return probabilities with a column for each of the seven emotions, also those that training lacked."""
-    proba = np.zeros((len(X), len(EMOTIONS)), np.float32)
-    proba[:, recognizer.classes_] = recognizer.predict_proba(X)
-    return proba

@@ -23,6 +23,7 @@ from models.artifacts import write_json
 
 COPIES = "runs/copies.npz"
 FERPLUS = "runs/ferplus.csv"
+ROBUSTNESS = "runs/robustness.csv"
 DATA_FACTS = "runs/data.json"
 LABELS_ROW = "(FER2013 labels)"
 
@@ -78,22 +79,53 @@ def store_ferplus(store: Store, done: Sequence[Record], votes: Votes) -> None:
     votes : ndarray of shape (n_faces, 10)
         Votes on the reported split, from `benchmark.ferplus.FerPlus.of`.
     """
-    first = firsts(done)
-    runs = {name: store.probabilities(record) for name, record in first.items()}
-    table = against_ferplus(runs, votes)
-    table["run"] = [first[name]["probabilities_sha256"] if name in first else "" for name in table.index]
-    table.to_csv(store.root / FERPLUS)
+    runs = {name: store.probabilities(record) for name, record in firsts(done).items()}
+    _store_table(store, FERPLUS, against_ferplus(runs, votes), done)
 
 
 def load_ferplus(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
     """Return what `store_ferplus` kept, without runs that were done again since, or None."""
+    return _load_table(store, FERPLUS, done)
+
+
+def store_robustness(store: Store, done: Sequence[Record], accuracies: pd.DataFrame) -> None:
+    """Keep accuracies on corrupted faces, a column for each recognizer's, and earlier ones of other recognizers.
+
+    Parameters
+    ----------
+    store : Store
+    done : sequence of dict
+        Finished records of the same data.
+    accuracies : DataFrame
+        Index recognizer; columns ``faces``, then the corruptions, as ``<corruption> <strength>``.
+    """
+    earlier = load_robustness(store, done)
+    if earlier is not None:
+        accuracies = pd.concat([accuracies, earlier.drop(index=accuracies.index, errors="ignore")])
+    _store_table(store, ROBUSTNESS, accuracies, done)
+
+
+def load_robustness(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
+    """Return what `store_robustness` kept, without runs that were done again since, or None."""
+    return _load_table(store, ROBUSTNESS, done)
+
+
+def _store_table(store: Store, file: str, table: pd.DataFrame, done: Sequence[Record]) -> None:
+    """Write a table of recognizers, each row with the run that it is of."""
+    runs = {name: record["probabilities_sha256"] for name, record in firsts(done).items()}
+    table.assign(run=[runs.get(name, "") for name in table.index]).to_csv(store.root / file)
+
+
+def _load_table(store: Store, file: str, done: Sequence[Record]) -> pd.DataFrame | None:
+    """Return what `_store_table` wrote, the best recognizer on validation first; rows of no recognizer stay above."""
     try:
-        table = pd.read_csv(store.root / FERPLUS, index_col="recognizer", keep_default_na=True)
+        table = pd.read_csv(store.root / file, index_col="recognizer", keep_default_na=True)
     except (OSError, ValueError):
         return None
-    current = {name: record["probabilities_sha256"] for name, record in firsts(done).items()}
-    kept = [name for name in table.index if name == LABELS_ROW or table["run"][name] == current.get(name)]
-    return table.loc[kept].drop(columns="run")
+    runs = {name: record["probabilities_sha256"] for name, record in firsts(done).items()}
+    order = [name for name in (LABELS_ROW, *runs) if name in table.index]
+    kept = [name for name in order if name == LABELS_ROW or table["run"][name] == runs[name]]
+    return table.loc[kept].drop(columns="run") if kept else None
 
 
 def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataFrame:

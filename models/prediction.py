@@ -156,11 +156,43 @@ def predict_photos(
     yield from _predicted(waiting, recognizers)
 
 
+def side_by_side(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return the probabilities of several recognizers for the same rows; ensembles take those of their members.
+
+    Parameters
+    ----------
+    recognizers : mapping of str to recognizer
+        By name.
+    rows : ndarray of shape (n_faces, 2304), dtype uint8
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_faces, 7), dtype float32
+        In the order of `recognizers`.
+    """
+    found: dict[str, NDArray[np.float32]] = {}
+    for name in sorted(recognizers, key=lambda name: hasattr(recognizers[name], "combine")):
+        recognizer = recognizers[name]
+        members = getattr(recognizer, "members_", {})
+        if members and all(recognizers.get(each) is not None for each in members):
+            found[name] = recognizer.combine(found)
+        else:
+            found[name] = all_emotions(recognizer, rows)
+    return {name: found[name] for name in recognizers}
+
+
+def all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return probabilities with a column for each of the seven emotions, also those that training lacked."""
+    proba = np.zeros((len(rows), len(EMOTIONS)), np.float32)
+    proba[:, recognizer.classes_] = recognizer.predict_proba(rows)
+    return proba
+
+
 def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:
     crops = [each.crop for each in waiting if each.crop is not None]
     if crops:
         rows = np.stack(crops).reshape(len(crops), N_PIXELS)
-        by_model = {name: _all_emotions(recognizer, rows) for name, recognizer in recognizers.items()}
+        by_model = side_by_side(recognizers, rows)
     place = 0
     for each in waiting:
         if each.crop is None:
@@ -168,12 +200,6 @@ def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) ->
         else:
             yield replace(each, probabilities={name: values[place] for name, values in by_model.items()})
             place += 1
-
-
-def _all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    proba = np.zeros((len(rows), len(EMOTIONS)), np.float32)
-    proba[:, recognizer.classes_] = recognizer.predict_proba(rows)
-    return proba
 
 
 def _photos(given: Sequence[Any], every: float) -> Iterator[Photo]:

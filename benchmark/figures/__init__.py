@@ -6,7 +6,7 @@ from benchmark.figures.confusion import (
     ConfusionGridDisplay,
     RecallDisplay,
 )
-from benchmark.figures.curves import PrecisionRecallDisplay, ReliabilityDisplay, TrainingDisplay
+from benchmark.figures.curves import PrecisionRecallDisplay, ReliabilityDisplay, RobustnessDisplay, TrainingDisplay
 from benchmark.figures.overview import (
     ClassWeightDisplay,
     CostDisplay,
@@ -28,6 +28,7 @@ __all__ = [
     "PrecisionRecallDisplay",
     "RecallDisplay",
     "ReliabilityDisplay",
+    "RobustnessDisplay",
     "TrainingDisplay",
     "ValidationTestDisplay",
     "save_figure",

@@ -1,4 +1,4 @@
-"""Curves: training, precision against recall, confidence against accuracy."""
+"""Curves: training, precision against recall, confidence against accuracy, accuracy against corruption."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmark.figures.style import INK, MUTED, PALETTE, panels, tidy
+from benchmark.figures.style import INK, MARKERS, MUTED, PALETTE, panels, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GRID_COLUMNS = 4
+ROBUSTNESS_COLUMNS = 3
 FEWEST = 10
 
 
@@ -116,5 +117,38 @@ class ReliabilityDisplay:
             panel.set_xlabel("confidence")
             panel.tick_params(labelbottom=True)
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        figure.suptitle(self.title, fontsize=11)
+        return ax
+
+
+@dataclass(frozen=True)
+class RobustnessDisplay:
+    """Accuracy on test faces that were corrupted more and more, a panel a corruption; strength 0 is as they are.
+
+    The table has the index levels recognizer, corruption and strength and the column accuracy.
+    """
+
+    table: pd.DataFrame
+    title: str
+    size: tuple[float, float] = (9.0, 8.0)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw the panels in the place of `ax`."""
+        figure = ax.figure
+        kinds = self.table.index.unique(level="corruption")
+        names = self.table.index.unique(level="recognizer")
+        grid = panels(ax, -(-len(kinds) // ROBUSTNESS_COLUMNS), ROBUSTNESS_COLUMNS, sharex=True, sharey=True)
+        for panel, kind in zip(grid.flat, kinds, strict=False):
+            for place, name in enumerate(names):
+                line = self.table.xs(name).xs(kind)["accuracy"]
+                look = {"color": PALETTE[place % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)]}
+                panel.plot(line.index, line, markersize=4, label=name, **look)
+            tidy(panel, title=kind, ylim=(0, None), xticks=range(4))
+            panel.grid(axis="y", color=MUTED, alpha=0.25)
+        for panel in grid[:, 0]:
+            panel.set_ylabel("accuracy")
+        for panel in grid[-1]:
+            panel.set_xlabel("strength")
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
         figure.suptitle(self.title, fontsize=11)
         return ax

@@ -21,6 +21,7 @@ from benchmark.figures import Display, to_svg
 from benchmark.findings import FIRST_SEED, Findings
 from benchmark.kept import LABELS_ROW
 from benchmark.others import beside_tools, published
+from benchmark.robustness import summary as robust
 from benchmark.store import Record
 from benchmark.weak_classes import WEAK_CLASSES
 from models.labels import EMOTIONS
@@ -177,6 +178,8 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
     }
     if "ensemble_weights" in found.tables:
         shown["ensemble_weights"] = weights_summary(found.tables["ensemble_weights"])
+    if "robustness" in found.tables:
+        shown["robustness"] = robust(found.tables["robustness"])
     if "class_weights" in found.tables:
         shown["class_weights"] = ablation_summary(found.tables["class_weights"])
     shown["decision_rules"] = _joined(shown["decision_rules"])

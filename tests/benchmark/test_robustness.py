@@ -1,0 +1,89 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from benchmark.kept import load_robustness
+from benchmark.leaderboard import finished
+from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.robustness import by_strength, main, robustness, summary
+from benchmark.store import Store
+from benchmark.study import Study
+from models import load
+from models.artifacts import save
+from models.registry import recognizers
+
+
+class Brightness:
+    """Takes bright faces for Happy and dark ones for Angry."""
+
+    classes_ = np.arange(7)
+
+    def predict_proba(self, X):
+        return np.eye(7)[np.where(X.mean(axis=1) > 127, 3, 0)]
+
+
+@pytest.fixture
+def folder(faces, tmp_path, monkeypatch):
+    """A results folder of two recognizers on a few synthetic faces, which are the data of the command line too."""
+    few = faces.limited(150)
+    monkeypatch.setattr("benchmark.robustness.load_dataset", lambda path: few)
+    setting = Setting(PROTOCOLS["kaggle"])
+    study = Study([recognizers()[name] for name in ("majority", "hog_svm")], [0], few, setting, tmp_path / "kaggle")
+    assert [record["status"] for _, _, record in study.execute()] == ["ok", "ok"]
+    return study.store.root
+
+
+def test_accuracy_is_of_the_corrupted_faces(faces):
+    split = faces["PrivateTest"].sample(50)
+    table = robustness({"brightness": Brightness()}, split)
+    assert len(table.columns) == 2 + 3 * len(CORRUPTIONS)
+    right = Brightness().predict_proba(corrupt(split.X, "brightness", 3)).argmax(axis=1) == split.y
+    assert table.loc["brightness", "brightness_3"] == right.mean()
+    assert table.loc["brightness", "faces"] == len(split)
+
+
+def test_the_summary_is_the_mean_over_strengths():
+    columns = {f"{kind}_{strength}": [0.1 * strength] for kind in CORRUPTIONS for strength in STRENGTHS}
+    table = pd.DataFrame({"faces": [9], "none": [0.8], **columns}, index=pd.Index(["a"], name="recognizer"))
+    (row,) = summary(table).to_dict("records")
+    assert row["recognizer"] == "a"
+    assert row["blur"] == row["mean"] == pytest.approx(0.2)
+    assert row["kept"] == pytest.approx(0.25)
+    assert by_strength(table).xs("a").xs("jpeg")["accuracy"].tolist() == pytest.approx([0.8, 0.1, 0.2, 0.3])
+
+
+def test_the_command_brings_table_figure_and_report_up_to_date(folder, capsys, monkeypatch):
+    assert main([str(folder), "--faces", "40"]) == 0
+    table = pd.read_csv(folder / "analysis" / "robustness.csv", index_col="recognizer")
+    assert set(table.index) == {"majority", "hog_svm"}
+    majority = table.loc["majority"].drop("faces")
+    assert majority.nunique() == 1, "what answers the same to every face cannot break"
+    assert (folder / "figures" / "robustness.png").is_file()
+    assert "Corrupted faces" in (folder / "report.html").read_text("utf-8")
+    # Where a model is gone, what was measured of its run stays.
+    (folder / "models" / "hog_svm.joblib").unlink()
+    monkeypatch.setattr("benchmark.derive.derive", lambda root: None)
+    assert main([str(folder), "--faces", "40"]) == 0
+    assert "without hog_svm" in capsys.readouterr().err
+    store = Store(folder)
+    pd.testing.assert_frame_equal(load_robustness(store, finished(store.records())), table)
+
+
+def test_a_model_of_another_run_is_not_measured(folder, capsys):
+    recognizer = load(folder / "models" / "majority.joblib")
+    recognizer.prior_ = None
+    save(recognizer, folder / "models", "majority", {"recognizer": "majority"})
+    (folder / "models" / "hog_svm.joblib").unlink()
+    assert main([str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert "majority: its model is of another run" in error
+    assert "no model of a finished run" in error
+
+
+def test_other_data_and_empty_folders_are_refused(folder, faces, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("benchmark.robustness.load_dataset", lambda path: faces)
+    assert main([str(folder)]) == 2
+    assert "--data" in capsys.readouterr().err
+    assert main([str(tmp_path / "nothing")]) == 2
+    assert "no finished run" in capsys.readouterr().err
