@@ -53,7 +53,9 @@ def derive(root: Path) -> Findings:
     """
     found = find(root)
     found.board.to_csv(root / "leaderboard.csv", index=False)
-    columns = [name for name in found.board if name in (*COLUMNS, "versus_best") and found.board[name].notna().any()]
+    columns = [
+        name for name in found.board if name in (*COLUMNS, "versus_best", "drop") and found.board[name].notna().any()
+    ]
     shown = to_markdown(found.board, columns)
     if not found.done:
         (root / "leaderboard.md").write_text(shown, "utf-8")
@@ -78,7 +80,8 @@ def derive(root: Path) -> Findings:
         save_figure(display, root / f"{stem}.png")
         display.table.to_csv(root / f"{stem}.csv")
     write_page(root / REPORT, render(found, figures))
-    write_json(root / "best.json", _best(found.done))
+    if "drop" not in found.tables:  # faces from elsewhere choose no model
+        write_json(root / "best.json", _best(found.done))
     return found
 
 

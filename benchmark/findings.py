@@ -91,6 +91,8 @@ def _with_evidence(board: pd.DataFrame, tables: Tables) -> pd.DataFrame:
         found = tables["intervals"].xs(metric, level="metric")
         for bound in ("low", "high"):
             board[f"test_{metric}_{bound}"] = found[bound]
+    if "drop" in tables:
+        board["drop"] = tables["drop"]["drop"]
     if "copies" in tables:
         for rule in ("exact", "near"):
             found = tables["copies"].query("without == @rule").droplevel("without")

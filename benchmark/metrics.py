@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import (
     accuracy_score,
-    balanced_accuracy_score,
     confusion_matrix,
     f1_score,
     log_loss,
     precision_recall_fscore_support,
+    recall_score,
     top_k_accuracy_score,
 )
 
@@ -38,14 +38,15 @@ def evaluate(y: NDArray[np.int64], proba: NDArray[np.floating]) -> dict[str, Any
     dict
         ``accuracy``, ``macro_f1``, ``balanced_accuracy``, ``log_loss`` (nats), ``top2``, ``ece``; ``per_emotion`` with
         ``precision``, ``recall``, ``f1`` and ``support`` of each emotion; ``confusion``, counts, a row a true label.
+        The means over emotions are over those that occur in `y`.
     """
     proba = proba.astype(float) / proba.sum(axis=1, keepdims=True, dtype=float)
     predicted = proba.argmax(axis=1)
     scores = precision_recall_fscore_support(y, predicted, labels=LABELS, zero_division=0)
     return {
         "accuracy": float(accuracy_score(y, predicted)),
-        "macro_f1": float(f1_score(y, predicted, labels=LABELS, average="macro", zero_division=0)),
-        "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
+        "macro_f1": float(f1_score(y, predicted, labels=np.unique(y), average="macro", zero_division=0)),
+        "balanced_accuracy": float(recall_score(y, predicted, labels=np.unique(y), average="macro")),
         "log_loss": float(log_loss(y, proba, labels=LABELS)),
         "top2": float(top_k_accuracy_score(y, proba, k=2, labels=LABELS)),
         "ece": expected_calibration_error(y, proba),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 TRAINING_FACES = 28_709
+OUTSIDE_SCORES = ["test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop"]
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
 
 
@@ -52,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(args: argparse.Namespace) -> int:
     known = recognizers()
     try:
+        if args.evaluate:
+            return _evaluate(args)
+        if args.models or args.cropped:
+            raise UsageError("--models and --cropped go with --evaluate DIR")
         if args.list:
             _print_list(known, measured_seconds([Path(args.results) / REFERENCE]))
             return 0
@@ -109,6 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--all", action="store_true", help="every recognizer")
     what.add_argument("--only", nargs="+", metavar="GLOB", help="recognizers by name, e.g. hog_svm 'lbp_*'")
+    what.add_argument("--evaluate", metavar="DIR", help="score stored models on photos, a folder an emotion")
     what.add_argument("--list", action="store_true", help="list the recognizers and stop")
     option = parser.add_argument
     option(
@@ -132,6 +138,8 @@ def build_parser() -> argparse.ArgumentParser:
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
     option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
+    option("--models", nargs="+", metavar="GLOB", help="of --evaluate: which (default: all that are stored)")
+    option("--cropped", action="store_true", help="of --evaluate: the photos are faces already")
     option("--rerun", action="store_true", help="do the runs again although they are fresh")
     option("--dry-run", action="store_true", help="say what would be done and stop")
     return parser
@@ -188,14 +196,30 @@ def _execute(study: Study, rerun: bool, votes: Votes | None, seconds: Mapping[st
     finally:
         bar.close()
     if study.store.records():
-        board = _derive(study, votes, search=not interrupted).board
-        print(board[["rank", "recognizer", *SCORES, "status"]].to_string(index=False, float_format="%.3f", na_rep=""))
-        print(f"\n{study.store.root}: leaderboard, report.html, confusion matrices, figures, records and models")
+        _print_board(_derive(study, votes, search=not interrupted), SCORES, "records and models")
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)
     if interrupted:
         raise KeyboardInterrupt
     return int(failed)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from benchmark.outside import evaluate_folder
+
+    trained = Path(args.results) / REFERENCE
+    outside, found = evaluate_folder(Path(args.evaluate), args.cropped, args.models, trained, Path(args.results))
+    for file, error in outside.unreadable.items():
+        print(f"error: {file}: {error}", file=sys.stderr)
+    _print_board(found, OUTSIDE_SCORES, "records")
+    print(f"note: {outside.note}", file=sys.stderr)
+    return int(bool(outside.unreadable))
+
+
+def _print_board(found: Findings, scores: Sequence[str], others: str) -> None:
+    board = found.board[["rank", "recognizer", *scores, "status"]]
+    print(board.to_string(index=False, float_format="%.3f", na_rep=""))
+    print(f"\n{found.root}: leaderboard, report.html, confusion matrices, figures, {others}")
 
 
 def _announce(bar: tqdm, study: Study, pending: Sequence[Run], rerun: bool, seconds: Mapping[str, float]) -> None:

@@ -206,8 +206,13 @@ class Study:
             "protocol": asdict(protocol),
             "class_weight": self.setting.class_weight,
             "limit": self.setting.limit,
-            "environment": {"platform": platform.platform(), "cores": os.cpu_count(), "versions": versions()},
+            "environment": environment(),
         }
+
+
+def environment() -> Record:
+    """Return what a run is made with."""
+    return {"platform": platform.platform(), "cores": os.cpu_count(), "versions": versions()}
 
 
 def _card(facts: Record) -> Record:

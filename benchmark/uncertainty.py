@@ -214,7 +214,7 @@ def _resampled(labels: NDArray[np.int64], n_resamples: int, seed: int) -> list[N
     # is drawing faces with replacement.
     drawn = np.random.default_rng(seed).multinomial(n_faces, counts / n_faces, size=n_resamples)
     truth, *predicted = kinds
-    return [_scores(_confusion(drawn, truth, one)) for one in predicted]
+    return [_scores(_confusion(drawn, truth, one), np.unique(truth)) for one in predicted]
 
 
 def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], level: float) -> pd.DataFrame:
@@ -247,14 +247,17 @@ def _confusion(
     return (drawn @ cells).reshape(-1, N_EMOTIONS, N_EMOTIONS)
 
 
-def _scores(confusion: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the scores of `METRICS`, (n, 10), of (n, 7, 7) confusion matrices; NaN is the recall of no face."""
+def _scores(confusion: NDArray[np.floating], present: NDArray[np.int64]) -> NDArray[np.floating]:
+    """Return the scores of `METRICS`, (n, 10), of (n, 7, 7) confusion matrices; NaN is the recall of no face.
+
+    `present` are the labels that macro-F1 is the mean over.
+    """
     right = np.diagonal(confusion, axis1=1, axis2=2)
     true, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     recall = right / np.where(true, true, np.nan)
     f1 = 2 * right / np.maximum(true + predicted, 1)
     accuracy = right.sum(axis=1) / true.sum(axis=1)
-    return np.column_stack([accuracy, f1.mean(axis=1), np.nanmean(recall, axis=1), recall])
+    return np.column_stack([accuracy, f1[:, present].mean(axis=1), np.nanmean(recall, axis=1), recall])
 
 
 def _right(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.bool_]]:

@@ -178,6 +178,10 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
     }
     if "ensemble_weights" in found.tables:
         shown["ensemble_weights"] = weights_summary(found.tables["ensemble_weights"])
+    if "drop" in found.tables:
+        shown["drop"] = _joined(
+            found.tables["drop"].rename(columns={"low": "drop_low", "high": "drop_high"}).reset_index()
+        )
     if "robustness" in found.tables:
         shown["robustness"] = robust(found.tables["robustness"])
     if "class_weights" in found.tables:
@@ -249,6 +253,8 @@ def _compared(found: Findings) -> dict[str, Any]:
 def _command(found: Findings) -> str:
     """Return the command that makes the records of this folder again."""
     first = found.done[0]
+    if "command" in first:
+        return str(first["command"])
     overrides = [shlex.quote(each) for each in re.split(r"-(?=\w+\.\w+=)", found.root.name)[1:]]
     schemes = [first["class_weight"]]
     if "class_weights" in found.tables:

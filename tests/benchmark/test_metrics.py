@@ -28,8 +28,8 @@ def test_scores_by_hand():
     assert scores["log_loss"] == pytest.approx(-np.log([0.7, 0.2, 0.8, 0.4]).mean(), rel=1e-5)
     disgust = scores["per_emotion"]["Disgust"]
     assert disgust == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1}
-    # Angry: precision 1/2, recall 1/2; the five others score 0.
-    assert scores["macro_f1"] == pytest.approx((0.5 + 2 / 3) / 7)
+    # Angry: precision 1/2, recall 1/2; the third emotion that occurs scores 0, those that do not occur do not count.
+    assert scores["macro_f1"] == pytest.approx((0.5 + 2 / 3 + 0) / 3)
     confusion = np.array(scores["confusion"])
     assert confusion[0, 0] == confusion[0, 1] == confusion[1, 1] == confusion[3, 0] == 1
     assert confusion.sum() == 4

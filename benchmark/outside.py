@@ -1,0 +1,248 @@
+"""Photos that no model was fitted on: a folder an emotion, scored as the test split is."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from benchmark.data import DataError, Split
+from benchmark.findings import Findings
+from benchmark.leaderboard import finished, firsts
+from benchmark.metrics import evaluate
+from benchmark.robustness import load_finished
+from benchmark.store import Probabilities, Record, Store, current_records
+from benchmark.study import environment
+from models.blazeface import BlazeFace
+from models.faces import Detector, crop_faces
+from models.labels import emotion_of
+from models.photos import squeeze
+from models.prediction import side_by_side
+from models.sources import find_files, read_files
+
+EMOTION_FOLDERS = "one folder for each emotion, e.g. happy/1.jpg, anger/2.png"
+
+
+@dataclass(frozen=True, eq=False)
+class OutsideSet:
+    """Faces from a folder of photos, with the emotions that their folders are named after.
+
+    Attributes
+    ----------
+    name : str
+        The folder's.
+    split : Split
+        One face a photo.
+    cropped : bool
+        Whether the photos were faces already.
+    no_face : int
+        Photos in which none was found; they are in no score.
+    skipped : dict of str to int
+        Photos in folders that are named after none of the seven emotions.
+    unreadable : dict of str to str
+        Files that could not be read, and why.
+    """
+
+    name: str
+    split: Split
+    cropped: bool
+    no_face: int
+    skipped: Mapping[str, int]
+    unreadable: Mapping[str, str]
+
+    @property
+    def protocol(self) -> str:
+        """Name of the results folder."""
+        return "outside-cropped" if self.cropped else "outside"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over pixels and labels, 16 hexadecimal digits."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.split.X).data)
+        digest.update(np.ascontiguousarray(self.split.y).data)
+        return digest.hexdigest()[:16]
+
+    @property
+    def note(self) -> str:
+        """What a reader of the scores must know: what is not in them."""
+        parts = [f"{len(self.split)} faces that are not FER2013's"]
+        if self.no_face:
+            parts.append(f"photos in which no face was found, left out: {self.no_face}")
+        if self.skipped:
+            folders = ", ".join(f"{name} ({count})" for name, count in self.skipped.items())
+            parts.append(f"folders of none of the seven emotions, skipped: {folders}")
+        if self.unreadable:
+            parts.append(f"files that could not be read: {len(self.unreadable)}")
+        return "; ".join(parts)
+
+
+def read_outside(folder: Path, cropped: bool, detector: Detector | None = None) -> OutsideSet:
+    """Read a tree of photos; its innermost folder with an emotion's name, or a synonym of it, labels a photo.
+
+    Parameters
+    ----------
+    folder : Path
+    cropped : bool
+        Take every photo as a face. Otherwise the largest face in it is found and cropped.
+    detector : Detector, optional
+        By default `models.blazeface.BlazeFace`.
+
+    Raises
+    ------
+    DataError
+        If there is no folder, no folder of an emotion in it, or no face.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder: give {EMOTION_FOLDERS}")
+    labels, skipped = {}, Counter[str]()
+    for file in find_files([folder]):
+        inner = Path(file).relative_to(folder).parts[:-1]
+        label = next(filter(lambda each: each is not None, map(emotion_of, reversed(inner))), None)
+        if label is None:
+            skipped["/".join(inner) or "."] += 1
+        else:
+            labels[file] = label
+    if not labels:
+        raise DataError(f"{folder}: no photos in a folder named after an emotion: give {EMOTION_FOLDERS}")
+    detector = detector or BlazeFace()
+    rows, y, no_face, unreadable = [], [], 0, {}
+    for photo in read_files(tqdm(labels, unit="photo", disable=None)):
+        if photo.image is None:
+            unreadable[photo.file] = photo.error
+            continue
+        row = squeeze(photo.image).ravel() if cropped else _largest_face(photo.image, detector)
+        if row is None:
+            no_face += 1
+        else:
+            rows.append(row)
+            y.append(labels[photo.file])
+    if not rows:
+        advice = "" if cropped else "; if the photos are faces already, add --cropped"
+        raise DataError(f"{folder}: no face in {len(labels)} photos ({len(unreadable)} of them unreadable){advice}")
+    name = re.sub(r"[^\w.-]+", "-", folder.resolve().name)
+    split = Split(np.stack(rows).astype(np.uint8), np.array(y, dtype=np.int64))
+    return OutsideSet(name, split, cropped, no_face, dict(sorted(skipped.items())), unreadable)
+
+
+def _largest_face(photo: NDArray[np.uint8], detector: Detector) -> NDArray[np.uint8] | None:
+    faces = detector.detect(photo)
+    if not faces:
+        return None
+    return crop_faces(photo, [max(faces, key=lambda face: face.width * face.height)], detector)[0]
+
+
+def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:
+    """Return the finished records of a results folder by recognizer, those whose names match.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    done = firsts(finished(current_records(Store(root))))
+    if not done:
+        raise DataError(f"{root}: no finished run: python -m benchmark.run makes them, or give another --results")
+    if not patterns:
+        return done
+    for pattern in patterns:
+        if not fnmatch.filter(done, pattern):
+            raise DataError(f"--models {pattern}: not in {root}, which has {', '.join(done)}")
+    return {name: record for name, record in done.items() if any(fnmatch.fnmatch(name, each) for each in patterns)}
+
+
+def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store) -> None:
+    """Score the stored models of a results folder on an outside set, and store a record for each.
+
+    A record has the validation scores of the run that fitted the model, so that the ranking is that one's, and the
+    scores on the outside set for test; ``reference`` holds the test scores of that run.
+
+    Parameters
+    ----------
+    outside : OutsideSet
+    root : Path
+        Results folder of the models.
+    records : mapping of str to dict
+        Of that folder, by recognizer.
+    store : Store
+        Where to; what is fresh there is not done again.
+    """
+    new = {name: _record(record, outside) for name, record in records.items()}
+    pending = {
+        name: record
+        for name, record in new.items()
+        if not store.is_fresh(store.read(name, record["seed"]), record["digest"])
+    }
+    recognizers = load_finished(root, pending)
+    for name, proba in side_by_side(recognizers, outside.split.X).items():
+        fitted = Store(root).probabilities(records[name])
+        scores = {"status": "ok", "error": "", "test": evaluate(outside.split.y, proba)}
+        store.write({**new[name], **scores}, Probabilities(fitted.valid, proba, fitted.y_valid, outside.split.y))
+
+
+def evaluate_folder(
+    folder: Path, cropped: bool, models: Sequence[str] | None, root: Path, results: Path
+) -> tuple[OutsideSet, Findings]:
+    """Score stored models on a folder of photos; write leaderboard, figures and report.
+
+    Parameters
+    ----------
+    folder : Path
+        Photos.
+    cropped, models
+        As of `read_outside` and `choose`.
+    root : Path
+        Results folder of the models.
+    results : Path
+        What is found goes to ``<results>/<name of the folder>/outside``, or ``outside-cropped``.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to score, or no model.
+    """
+    from benchmark.derive import derive
+
+    records = choose(root, models)
+    outside = read_outside(folder, cropped)
+    store = Store(results / outside.name / outside.protocol)
+    score(outside, root, records, store)
+    if not store.records():
+        raise DataError(f"{root}/models: no model of a finished run: python -m benchmark.run --rerun makes them")
+    return outside, derive(store.root)
+
+
+def _record(fitted: Record, outside: OutsideSet) -> Record:
+    """Return what is known before a model is scored: of the run that fitted it, and of the outside set."""
+    kept = ("recognizer", "family", "seed", "class_weight", "limit", "params", "valid", "cost")
+    protocol = fitted["protocol"]
+    report = "the crops" if outside.cropped else "the faces found"
+    scores = {name: fitted["test"][name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
+    return {
+        **{name: fitted[name] for name in kept},
+        "dataset": outside.name,
+        "data_fingerprint": outside.fingerprint,
+        "note": outside.note,
+        "n_faces": {**fitted["n_faces"], "report": len(outside.split)},
+        "protocol": {**protocol, "name": outside.protocol, "report": report, "summary": f"as fitted, report {report}"},
+        "environment": environment(),
+        "digest": hashlib.sha256(f"{fitted['probabilities_sha256']} {outside.fingerprint}".encode()).hexdigest()[:16],
+        "history": {},
+        "artifact": fitted["artifact"],
+        "artifact_sha256": fitted["artifact_sha256"],
+        "members": {},
+        "command": f"python -m benchmark.run --evaluate {outside.name}{' --cropped' if outside.cropped else ''}",
+        "reference": {
+            "dataset": fitted["dataset"],
+            "report": protocol["report"],
+            "n_faces": fitted["n_faces"]["report"],
+            **scores,
+        },
+    }

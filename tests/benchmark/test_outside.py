@@ -1,0 +1,155 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from benchmark.analysis import drops
+from benchmark.data import DataError
+from benchmark.findings import find
+from benchmark.outside import choose, read_outside
+from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.run import main
+from benchmark.store import Store
+from benchmark.study import Study
+from features.rows import as_images
+from models.faces import Face
+from models.labels import EMOTIONS
+from models.registry import recognizers
+
+
+class Squares:
+    """Finds the two faces that are in every photo but the black ones, the smaller one first."""
+
+    scale, shift = 1.0, 0.0
+
+    def detect(self, photo):
+        return [Face(0, 0, 10, 10, 0.9), Face(20, 30, 48, 48, 0.8)] if photo.any() else []
+
+
+@pytest.fixture
+def crops(faces, tmp_path):
+    """A tree of the faces of PrivateTest, under names that people use, and what else lies in such trees."""
+    names = ("anger", "Disgusted", "fearful", "happiness", "SADNESS", "surprised")
+    split = faces["PrivateTest"].sample(60)
+    folder = tmp_path / "web photos"
+    for number, (image, label) in enumerate(zip(as_images(split.X), split.y, strict=True)):
+        if label == EMOTIONS.index("Neutral"):
+            continue
+        path = folder / "test" / names[label] / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    (folder / "test" / "contempt").mkdir()
+    Image.fromarray(image).save(folder / "test" / "contempt" / "1.png")
+    Image.fromarray(image).save(folder / "loose.png")
+    (folder / "test" / "anger" / "notes.txt").write_text("no photo")
+    return folder
+
+
+@pytest.fixture
+def results(faces, tmp_path):
+    """The parent of results folders, with two recognizers in the place of those of FER2013."""
+    names = ("majority", "hog_svm")
+    root = tmp_path / "results" / "fer2013" / "kaggle"
+    study = Study([recognizers()[name] for name in names], [0], faces.limited(150), Setting(PROTOCOLS["kaggle"]), root)
+    assert [record["status"] for _, _, record in study.execute()] == ["ok", "ok"]
+    return tmp_path / "results"
+
+
+def test_crops_are_read_as_they_are_and_folders_label_them(crops, faces):
+    outside = read_outside(crops, cropped=True)
+    split = faces["PrivateTest"].sample(60)
+    known = split.y != EMOTIONS.index("Neutral")
+    pairs = {(row.tobytes(), int(label)) for row, label in zip(split.X[known], split.y[known], strict=True)}
+    assert {(row.tobytes(), int(label)) for row, label in zip(outside.split.X, outside.split.y, strict=True)} == pairs
+    assert outside.name == "web-photos"
+    assert outside.skipped == {".": 1, "test/contempt": 1}
+    assert "contempt (1)" in outside.note
+    assert outside.fingerprint == read_outside(crops, cropped=True).fingerprint
+
+
+def test_the_largest_face_of_a_photo_counts(tmp_path):
+    photo = np.random.default_rng(0).integers(1, 256, (100, 100), dtype=np.uint8)
+    for name, image in {"happy/1.png": photo, "happy/2.png": 0 * photo}.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    outside = read_outside(tmp_path, cropped=False, detector=Squares())
+    np.testing.assert_allclose(outside.split.X.reshape(1, 48, 48)[0].astype(int), photo[30:78, 20:68], atol=1)
+    assert outside.no_face == 1
+    assert "no face was found, left out: 1" in outside.note
+
+
+def test_folders_without_photos_emotions_or_faces_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        read_outside(tmp_path / "missing", cropped=True)
+    (tmp_path / "contempt").mkdir()
+    Image.new("L", (48, 48)).save(tmp_path / "contempt" / "1.png")
+    with pytest.raises(DataError, match="named after an emotion"):
+        read_outside(tmp_path, cropped=True)
+    (tmp_path / "happy").mkdir()
+    Image.new("L", (48, 48)).save(tmp_path / "happy" / "1.png")
+    with pytest.raises(DataError, match="add --cropped"):
+        read_outside(tmp_path, cropped=False, detector=Squares())
+
+
+def test_stored_models_are_scored_ranked_as_before_and_compared(crops, results, capsys):
+    (crops / "test" / "anger" / "broken.png").write_text("junk")
+    arguments = ["--evaluate", str(crops), "--cropped", "--results", str(results)]
+    assert main(arguments) == 1, "a file could not be read"
+    printed = capsys.readouterr()
+    assert "broken.png" in printed.err
+    root = results / "web-photos" / "outside-cropped"
+    board = pd.read_csv(root / "leaderboard.csv").set_index("recognizer")
+    fitted = {name: Store(results / "fer2013" / "kaggle").read(name, 0) for name in board.index}
+    assert board["rank"].tolist() == [1, 2]
+    drop = pd.read_csv(root / "analysis" / "drop.csv").set_index("recognizer")
+    for name, record in fitted.items():
+        assert board.loc[name, "valid_macro_f1"] == record["valid"]["macro_f1"]
+        assert drop.loc[name, "reference_accuracy"] == record["test"]["accuracy"]
+        assert board.loc[name, "drop"] == pytest.approx(record["test"]["accuracy"] - board.loc[name, "test_accuracy"])
+        assert drop.loc[name, "low"] <= board.loc[name, "drop"] <= drop.loc[name, "high"]
+        assert (root / "confusion" / f"{name}.png").is_file()
+    page = (root / "report.html").read_text("utf-8")
+    assert "Faces from elsewhere" in page
+    assert "python -m benchmark.run --evaluate web-photos --cropped" in page
+    assert not (root / "best.json").exists(), "faces from elsewhere choose no model"
+
+
+def test_what_is_fresh_is_not_scored_again(crops, results, monkeypatch):
+    arguments = ["--evaluate", str(crops), "--cropped", "--models", "maj*", "--results", str(results)]
+    assert main(arguments) == 0
+    path = results / "web-photos" / "outside-cropped" / "runs" / "majority" / "seed0.json"
+    assert not (path.parents[1] / "hog_svm").exists()
+    finished = json.loads(path.read_text("utf-8"))["finished"]
+    monkeypatch.setattr("benchmark.outside.side_by_side", lambda models, X: {} if not models else pytest.fail("again"))
+    monkeypatch.setattr("benchmark.derive.derive", find)
+    assert main(arguments) == 0
+    assert json.loads(path.read_text("utf-8"))["finished"] == finished
+
+
+def test_models_are_chosen_by_name(results):
+    root = results / "fer2013" / "kaggle"
+    assert set(choose(root, None)) == {"majority", "hog_svm"}
+    assert set(choose(root, ["hog*"])) == {"hog_svm"}
+    with pytest.raises(DataError, match="which has"):
+        choose(root, ["resnet"])
+    with pytest.raises(DataError, match="no finished run"):
+        choose(results, None)
+
+
+def test_the_options_belong_to_evaluate(capsys):
+    assert main(["--all", "--cropped"]) == 2
+    assert "--evaluate" in capsys.readouterr().err
+
+
+def test_the_drop_has_newcombes_interval(record):
+    # Newcombe 1998, table II, example (a): 56/70 against 48/80, method 10: 0.0524 to 0.3339.
+    reference = {"accuracy": 56 / 70, "balanced_accuracy": 0.7, "n_faces": 70}
+    here = {**record("a", [0] * 7, [0] * 7), "reference": reference}
+    here["test"] = {**here["test"], "accuracy": 48 / 80}
+    here["n_faces"] = {"fit": 1, "select": 1, "report": 80}
+    row = drops([here]).loc["a"]
+    assert row["drop"] == pytest.approx(0.2)
+    assert row[["low", "high"]].tolist() == pytest.approx([0.0524, 0.3339], abs=5e-5)
