@@ -1,0 +1,160 @@
+"""How a detector's boxes are to be cropped so that models see what they know: ``python -m benchmark.framing``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm.auto import tqdm
+
+from benchmark.data import DataError, Split, load_dataset
+from benchmark.outside import choose
+from benchmark.robustness import load_finished
+from benchmark.schedule import REFERENCE
+from features.rows import as_images
+from models.blazeface import BlazeFace
+from models.faces import Detector, Face, crop_faces
+from models.prediction import side_by_side
+
+SCALES = (1.0, 1.1, 1.15, 1.2, 1.3, 1.4)
+SHIFTS = (-0.2, -0.15, -0.1, -0.05, 0.0)
+HEIGHT, WIDTH = 300, 400
+SIDES = (64, 240)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A face somewhere in a larger picture.
+
+    Attributes
+    ----------
+    photo : ndarray of shape (300, 400), dtype uint8
+    left, top, side : int
+        Where the face is, pixels.
+    """
+
+    photo: NDArray[np.uint8]
+    left: int
+    top: int
+    side: int
+
+
+def scene(face: NDArray[np.uint8], generator: np.random.Generator) -> Scene:
+    """Put a face of shape (48, 48) at a random place and size into a picture whose grey levels are those at its rim."""
+    side = int(generator.integers(*SIDES))
+    left, top = int(generator.integers(WIDTH - side)), int(generator.integers(HEIGHT - side))
+    rim = np.concatenate([face[0], face[-1], face[:, 0], face[:, -1]])
+    photo = generator.choice(rim, (HEIGHT // 8 + 1, WIDTH // 8 + 1))
+    photo = np.array(Image.fromarray(photo).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+    enlarged = Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)
+    photo[top : top + side, left : left + side] = np.asarray(enlarged)
+    return Scene(photo, left, top, side)
+
+
+def found_in(scenes: Iterable[Scene], detector: Detector) -> list[Face | None]:
+    """Return the face that a detector finds in each scene where the face is, or None."""
+    found = []
+    for each in scenes:
+        inside = [
+            face
+            for face in detector.detect(each.photo)
+            if 0 < face.left + face.width / 2 - each.left < each.side
+            and 0 < face.top + face.height / 2 - each.top < each.side
+        ]
+        found.append(max(inside, key=lambda face: face.width, default=None))
+    return found
+
+
+def from_boxes(scenes: Sequence[Scene], found: Sequence[Face | None]) -> tuple[float, float]:
+    """Return the scale and the shift with which crops are most like the faces that were put there: the medians."""
+    pairs = [(each, face) for each, face in zip(scenes, found, strict=True) if face]
+    scale = np.median([each.side / face.width for each, face in pairs])
+    middles = [each.top + each.side / 2 - face.top - face.height / 2 for each, face in pairs]
+    shift = np.median([middle / face.width for middle, (_, face) in zip(middles, pairs, strict=True)])
+    return float(scale), float(shift)
+
+
+def accuracies(
+    recognizers: Mapping[str, Any],
+    scenes: Sequence[Scene],
+    found: Sequence[Face | None],
+    y: NDArray[np.int64],
+    detector: Detector,
+) -> pd.DataFrame:
+    """Return the accuracy of recognizers on crops with every scale and shift, of the faces that were found.
+
+    Returns
+    -------
+    DataFrame
+        Index scale, shift; a column a recognizer.
+    """
+    shown = [(each.photo, face, label) for each, face, label in zip(scenes, found, y, strict=True) if face]
+    labels = np.array([label for _, _, label in shown])
+    rows = {}
+    for scale, shift in tqdm(list(product(SCALES, SHIFTS)), unit="framing", disable=None):
+        framed = copy(detector)
+        framed.scale, framed.shift = scale, shift
+        crops = np.concatenate([crop_faces(photo, [face], framed) for photo, face, _ in shown])
+        predicted = side_by_side(recognizers, crops)
+        rows[scale, shift] = {name: float((p.argmax(axis=1) == labels).mean()) for name, p in predicted.items()}
+    index = pd.MultiIndex.from_tuples(rows, names=["scale", "shift"])
+    return pd.DataFrame(list(rows.values()), index=index)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, or 2 for usage or data."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.framing",
+        description="Put validation faces into larger pictures, find them, and score models on crops of every framing.",
+    )
+    option = parser.add_argument
+    option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
+    option("--models", nargs="+", metavar="GLOB", help="which of the stored models (default: all)")
+    option("--results", type=Path, default=Path("results"), metavar="DIR", help="(default: %(default)s)")
+    option("--faces", type=int, default=1000, metavar="N", help="a stratified part of the split (default: %(default)s)")
+    args = parser.parse_args(argv)
+    try:
+        data = load_dataset(args.data)
+        records = choose(args.results / REFERENCE, args.models)
+        select = next(iter(records.values()))["protocol"]["select"]
+        table = measure(load_finished(args.results / REFERENCE, records), data[select].sample(args.faces))
+        path = args.results / data.name / "framing.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(path, float_format="%.4f")
+    except (DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{table.to_string(float_format='%.3f')}\n\n{path}")
+    return 0
+
+
+def measure(recognizers: Mapping[str, Any], faces: Split, detector: Detector | None = None) -> pd.DataFrame:
+    """Return `accuracies` on scenes made from faces; print how many were found, and the framing by boxes."""
+    detector = detector or BlazeFace()
+    generator = np.random.default_rng(0)
+    scenes = [scene(face, generator) for face in as_images(faces.X)]
+    found = found_in(tqdm(scenes, unit="scene", disable=None), detector)
+    count = sum(face is not None for face in found)
+    if not count:
+        raise DataError(f"{type(detector).__name__} finds none of {len(faces)} faces")
+    scale, shift = from_boxes(scenes, found)
+    print(f"found {count} of {len(faces)} faces; by their boxes: scale {scale:.2f}, shift {shift:.2f}")
+    original = side_by_side(recognizers, faces.X[[face is not None for face in found]])
+    labels = faces.y[[face is not None for face in found]]
+    uncropped = {name: (proba.argmax(axis=1) == labels).mean() for name, proba in original.items()}
+    print("on the faces as they are:", "  ".join(f"{name} {value:.3f}" for name, value in uncropped.items()))
+    return accuracies(recognizers, scenes, found, faces.y, detector)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
