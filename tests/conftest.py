@@ -1,9 +1,11 @@
-"""What all tests share: a cache of their own, synthetic faces, and a skip where the real FER2013 is not given."""
+"""What all tests share: a cache of their own, synthetic faces, a browser, a skip where FER2013 is not given."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,21 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def faces() -> Dataset:
     """Synthetic faces: 480 Training, 60 PublicTest, 60 PrivateTest."""
     return synthetic_dataset(600)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("needs Chromium on the PATH, e.g. Debian's package chromium")
+    with playwright.sync_playwright() as started:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = started.chromium.launch(executable_path=path, args=arguments)
+        yield chromium
+        chromium.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,16 +1,11 @@
 """The report in a real browser: sorting, comparing, choosing an emotion; nothing leaves the page."""
 
-import shutil
-
 import pytest
 
 from benchmark.displays import displays
 from benchmark.findings import find
 from benchmark.report.page import render
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium on the PATH, e.g. Debian's package chromium")
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
 
 
@@ -21,15 +16,6 @@ def address(done, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(render(found, displays(found)), "utf-8")
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = started.chromium.launch(executable_path=BROWSER, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
