@@ -127,7 +127,10 @@ def build_page(recognizers: Mapping[str, Any], detector: Detector) -> Any:
         with gr.Row():
             with gr.Column(scale=1):
                 file = gr.File(label="Photo", file_types=["image"], type="filepath", height=140)
-                webcam = gr.Image(label="Webcam", sources=["webcam"], type="filepath", buttons=[], height=220)
+                # In its own mode, so that Gradio leaves no converted copy.
+                webcam = gr.Image(
+                    label="Webcam", sources=["webcam"], type="filepath", image_mode=None, buttons=[], height=220
+                )
                 whole = gr.Checkbox(label="The whole picture is a face: do not look for one")
             with gr.Column(scale=2):
                 result = gr.HTML(padding=False)

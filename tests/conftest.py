@@ -28,7 +28,7 @@ def faces() -> Dataset:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A headless Chromium."""
+    """A headless Chromium with a camera that shows no face."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     path = next(filter(None, map(shutil.which, names)), None)
@@ -36,6 +36,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("needs Chromium on the PATH, e.g. Debian's package chromium")
     with playwright.sync_playwright() as started:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        arguments += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         chromium = started.chromium.launch(executable_path=path, args=arguments)
         yield chromium
         chromium.close()

@@ -130,7 +130,7 @@ def open_page(browser, served):
 
     def opened(size="wide"):
         width, height = SIZES[size]
-        context = browser.new_context(viewport={"width": width, "height": height})
+        context = browser.new_context(viewport={"width": width, "height": height}, permissions=["camera"])
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
@@ -142,6 +142,11 @@ def open_page(browser, served):
     assert {url for url in asked if not url.startswith((served[0], "data:", "blob:"))} == set()
     for context in contexts:
         context.close()
+
+
+def kept(served):
+    """Return the photos that are left on disk."""
+    return [path for path in (served[1] / "tmp").rglob("*") if path.is_file() and path.stat().st_size]
 
 
 def upload(page, name, content):
@@ -163,8 +168,16 @@ def test_an_uploaded_face_is_answered_and_nothing_is_kept(open_page, served, pho
     assert "majority: Happy" in page.locator(".answer caption").inner_text()
     assert page.locator(".answer rect").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-    kept = [path for path in (served[1] / "tmp").rglob("*") if path.is_file() and path.stat().st_size]
-    assert kept == [], "no photo stays on disk"
+    assert kept(served) == []
+
+
+def test_the_webcam_is_answered_and_nothing_is_kept(open_page, served):
+    page = open_page()
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_label("capture photo").click()
+    page.wait_for_selector(".answer .photo")
+    assert "No face found" in page.locator(".answer .summary").inner_text()
+    assert kept(served) == []
 
 
 def test_junk_and_bombs_get_a_message_and_the_page_lives_on(open_page, photo):
