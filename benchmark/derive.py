@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 from benchmark.ablation import ablation_summary
 from benchmark.analysis import summary, weights_summary
@@ -19,10 +20,10 @@ from benchmark.figures import save_figure
 from benchmark.findings import FIRST_SEED, Findings, find
 from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.others import beside_tools, published
-from benchmark.report.page import REPORT, render, write_page
+from benchmark.report.page import REPORT, render
 from benchmark.robustness import summary as robust
 from benchmark.store import Record
-from models.artifacts import write_json
+from models.artifacts import write_json, write_whole
 
 README_COLUMNS = (
     "rank",
@@ -51,6 +52,13 @@ def derive(root: Path) -> Findings:
     DataError
         If the folder has no record.
     """
+    if not (root / "runs").is_dir():
+        return _derive(root)  # which says what is missing
+    with FileLock(root / "runs" / "derive.lock"):
+        return _derive(root)
+
+
+def _derive(root: Path) -> Findings:
     found = find(root)
     found.board.to_csv(root / "leaderboard.csv", index=False)
     columns = [
@@ -79,7 +87,7 @@ def derive(root: Path) -> Findings:
     for stem, display in figures.items():
         save_figure(display, root / f"{stem}.png")
         display.table.to_csv(root / f"{stem}.csv")
-    write_page(root / REPORT, render(found, figures))
+    write_whole(root / REPORT, render(found, figures).encode())
     if "drop" not in found.tables:  # faces from elsewhere choose no model
         write_json(root / "best.json", _best(found.done))
     return found

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import ast
-import difflib
-import fnmatch
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
+from benchmark.arguments import UsageError, build_parser, parse_overrides, select
 from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.ferplus import Votes, read_votes
+from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, caught, interruptible
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
 from benchmark.schedule import REFERENCE, cheapest_first, in_words, measured_seconds
 from benchmark.store import Store
@@ -25,14 +24,9 @@ from models.registry import Entry, recognizers
 if TYPE_CHECKING:
     from benchmark.findings import Findings
 
-INTERRUPTED = 130
 TRAINING_FACES = 28_709
 OUTSIDE_SCORES = ["test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop"]
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
-
-
-class UsageError(ValueError):
-    """The command line cannot be carried out; the message says the fix."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,13 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 good, 1 some recognizer failed, 2 usage or data, 130 interrupted.
+        0 good, 1 some recognizer failed, 2 usage or data, 130 interrupted, 143 terminated.
     """
     try:
-        return _main(build_parser().parse_args(argv))
-    except KeyboardInterrupt:
+        with interruptible():
+            return _main(build_parser().parse_args(argv))
+    except KeyboardInterrupt as stop:
         print("interrupted: finished runs are kept, the same command goes on from them", file=sys.stderr)
-        return INTERRUPTED
+        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
 
 
 def _main(args: argparse.Namespace) -> int:
@@ -105,83 +100,8 @@ def _run_setting(
     return _execute(study, args.rerun, votes, seconds)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.run",
-        description="Fit recognizers on the training split, select on validation, report test; write a leaderboard.",
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--all", action="store_true", help="every recognizer")
-    what.add_argument("--only", nargs="+", metavar="GLOB", help="recognizers by name, e.g. hog_svm 'lbp_*'")
-    what.add_argument("--evaluate", metavar="DIR", help="score stored models on photos, a folder an emotion")
-    what.add_argument("--list", action="store_true", help="list the recognizers and stop")
-    option = parser.add_argument
-    option(
-        "--data",
-        metavar="PATH",
-        help="FER2013 as CSV, archive or image folder (default: $FER2013, else synthetic faces)",
-    )
-    option(
-        "--protocol", choices=PROTOCOLS, default="kaggle", help="which splits select and report (default: %(default)s)"
-    )
-    option(
-        "--class-weight",
-        nargs="+",
-        choices=CLASS_WEIGHTS,
-        default=CLASS_WEIGHTS[:1],
-        metavar="SCHEME",
-        help=f"{', '.join(CLASS_WEIGHTS)}; several are compared (default: {CLASS_WEIGHTS[0]})",
-    )
-    option("--seeds", nargs="+", type=_count(0), default=[0], metavar="N", help="one run for each (default: 0)")
-    option("--limit", type=_count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
-    option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
-    option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
-    option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
-    option("--models", nargs="+", metavar="GLOB", help="of --evaluate: which (default: all that are stored)")
-    option("--cropped", action="store_true", help="of --evaluate: the photos are faces already")
-    option("--rerun", action="store_true", help="do the runs again although they are fresh")
-    option("--dry-run", action="store_true", help="say what would be done and stop")
-    return parser
-
-
-def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
-    """Return the entries whose names match, with the members of the ensembles among them, in the registry's order."""
-    chosen: set[str] = set()
-    for pattern in patterns:
-        names = fnmatch.filter(known, pattern)
-        if not names:
-            near = difflib.get_close_matches(pattern, known, cutoff=0.4) or list(known)
-            raise UsageError(f"no recognizer {pattern!r}; did you mean {' or '.join(near)}? --list shows all")
-        chosen.update(names)
-    members = {member for name in chosen for member in known[name].members}
-    return [entry for name, entry in known.items() if name in chosen | members]
-
-
-def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
-    """Return ``NAME.PARAM=VALUE`` items as parameters by recognizer."""
-    overrides: dict[str, dict[str, Any]] = {}
-    for item in items:
-        target, equals, text = item.partition("=")
-        name, dot, parameter = target.partition(".")
-        if not (equals and dot):
-            raise UsageError(f"--set {item}: write it as NAME.PARAM=VALUE, e.g. hog_svm.C=3")
-        (entry,) = select(known, [name])[-1:]
-        parameters = {} if entry.error else entry.make().get_params()
-        if parameter == "random_state":
-            raise UsageError(f"--set {item}: the seed is --seeds")
-        if entry.name != name or parameter not in parameters:
-            raise UsageError(f"--set {item}: {entry.name} has the parameters {', '.join(parameters) or 'none'}")
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
-        overrides.setdefault(name, {})[parameter] = value
-    return overrides
-
-
 def _execute(study: Study, rerun: bool, votes: Votes | None, seconds: Mapping[str, float]) -> int:
-    failed, interrupted = False, False
+    failed, interrupted = False, None
     bar = tqdm(total=len(study.runs), unit="run", disable=None)
     _announce(bar, study, study.runs, rerun, seconds)
     try:
@@ -191,8 +111,9 @@ def _execute(study: Study, rerun: bool, votes: Votes | None, seconds: Mapping[st
                 tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
             bar.update()
             _announce(bar, study, study.runs[place:], rerun, seconds)
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as stop:
+        caught()
+        interrupted = stop
     finally:
         bar.close()
     if study.store.records():
@@ -200,7 +121,7 @@ def _execute(study: Study, rerun: bool, votes: Votes | None, seconds: Mapping[st
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)
     if interrupted:
-        raise KeyboardInterrupt
+        raise interrupted
     return int(failed)
 
 
@@ -259,16 +180,6 @@ def _print_list(known: Mapping[str, Entry], seconds: Mapping[str, float]) -> Non
         print(f"{entry.name:20} {family:10} {fit:>8}  {entry.summary}{f' (skipped: {reason})' if reason else ''}")
     if seconds:
         print(f"\nTimes: to fit the {TRAINING_FACES:,} Training faces of FER2013, as measured.")
-
-
-def _count(least: int) -> Any:
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
-        return value
-
-    return number
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from models.artifacts import sha256, write_json
+from models.artifacts import sha256, write_json, write_whole
 
 SCHEMA = 1
 Record = dict[str, Any]
@@ -55,6 +55,12 @@ class Store:
             return None
         return record if isinstance(record, dict) and record.get("schema") == SCHEMA else None
 
+    def lock(self, recognizer: str, seed: int) -> FileLock:
+        """Return the lock of a run, which its owner's end releases whatever happens to it."""
+        path = self.path(recognizer, seed).with_suffix(".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+
     def records(self) -> list[Record]:
         """Return every record of the folder, by recognizer and seed."""
         paths = sorted(self.root.glob("runs/*/seed*.json"))
@@ -70,9 +76,7 @@ class Store:
         if probabilities is not None:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **vars(probabilities))
-            partial = path.with_suffix(f".{os.getpid()}.tmp")
-            partial.write_bytes(buffer.getvalue())
-            os.replace(partial, path.with_suffix(".npz"))
+            write_whole(path.with_suffix(".npz"), buffer.getvalue())
             full["probabilities_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
         write_json(path, full)
         return full

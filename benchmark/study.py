@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
+
 from benchmark.data import Dataset
 from benchmark.experiment import MB, Outcome, run_ensemble, run_recognizer
 from benchmark.metrics import evaluate
@@ -77,16 +79,30 @@ class Study:
         """Do every run that is not fresh, one by one; yield each with its former state and its record.
 
         A run that fails leaves a record with its error, and the others go on; it never takes the place of a finished
-        run.
+        run. A run that another process is at comes last, and is taken from there.
         """
+        busy: list[Run] = []
         for run in self.runs:
-            state = self.state(run, rerun)
-            if state == "fresh":
-                record = self.store.read(run.entry.name, run.seed)
-                assert record is not None
-            else:
+            waiting = {(each.entry.name, each.seed) for each in busy}
+            if any((member, run.seed) in waiting for member in run.entry.members):
+                busy.append(run)
+                continue
+            try:
+                yield self._execute(run, rerun, wait=False)
+            except Timeout:
+                busy.append(run)
+        for run in busy:
+            yield self._execute(run, rerun, wait=True)
+
+    def _execute(self, run: Run, rerun: bool, wait: bool) -> tuple[Run, str, Record]:
+        state, record = self.state(run, rerun), self.store.read(run.entry.name, run.seed)
+        if state == "fresh" and record is not None:
+            return run, state, record
+        with self.store.lock(run.entry.name, run.seed).acquire(blocking=wait):
+            state, record = self.state(run, rerun), self.store.read(run.entry.name, run.seed)
+            if state != "fresh" or record is None:
                 record = self._do(run, fit=rerun)
-            yield run, state, record
+        return run, state, record
 
     def digest(self, run: Run) -> str:
         """Return what decides whether a record is fresh: parameters, code, data, protocol, class weights, seed.

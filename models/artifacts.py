@@ -52,7 +52,11 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
     directory.mkdir(parents=True, exist_ok=True)
     artifact = directory / f"{stem}{recognizer.suffix}"
     partial = artifact.with_name(f"{stem}.partial{recognizer.suffix}")  # Keras tells the format by the suffix
-    recognizer.write(partial)
+    try:
+        recognizer.write(partial)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     card = {
         "format": CARD_FORMAT,
         **facts,
@@ -166,9 +170,18 @@ def sha256(path: Path) -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON: complete, or not at all."""
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file: complete, or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    partial.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _load_best(results: Path) -> Any:

@@ -11,8 +11,8 @@ from benchmark.data import DataError, load_dataset
 from benchmark.displays import displays
 from benchmark.findings import find
 from benchmark.report.faces import confident_errors
-from benchmark.report.page import REPORT, render, write_page
-from models.artifacts import DEFAULT_RESULTS
+from benchmark.report.page import REPORT, render
+from models.artifacts import DEFAULT_RESULTS, write_whole
 
 WITH_FACES = "report_faces.html"
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise DataError(f"{args.root}: no finished run: python -m benchmark.run says why")
         faces = confident_errors(found, load_dataset(args.data, found.done[0]["limit"])) if args.faces else ()
         page = render(found, displays(found), faces)
-        write_page(path, page)
+        write_whole(path, page.encode())
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -91,13 +89,6 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
         style=_text("report.css"),
         script=_text("report.js"),
     )
-
-
-def write_page(path: Path, page: str) -> None:
-    """Write the page: complete, or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    partial.write_text(page, "utf-8")
-    os.replace(partial, path)
 
 
 def _text(name: str) -> str:

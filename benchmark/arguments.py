@@ -1,0 +1,102 @@
+"""What the command line of the main job takes, and which recognizers and parameters it means."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import fnmatch
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS
+from models.registry import Entry
+
+
+class UsageError(ValueError):
+    """The command line cannot be carried out; the message says the fix."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.run",
+        description="Fit recognizers on the training split, select on validation, report test; write a leaderboard.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--all", action="store_true", help="every recognizer")
+    what.add_argument("--only", nargs="+", metavar="GLOB", help="recognizers by name, e.g. hog_svm 'lbp_*'")
+    what.add_argument("--evaluate", metavar="DIR", help="score stored models on photos, a folder an emotion")
+    what.add_argument("--list", action="store_true", help="list the recognizers and stop")
+    option = parser.add_argument
+    option(
+        "--data",
+        metavar="PATH",
+        help="FER2013 as CSV, archive or image folder (default: $FER2013, else synthetic faces)",
+    )
+    option(
+        "--protocol", choices=PROTOCOLS, default="kaggle", help="which splits select and report (default: %(default)s)"
+    )
+    option(
+        "--class-weight",
+        nargs="+",
+        choices=CLASS_WEIGHTS,
+        default=CLASS_WEIGHTS[:1],
+        metavar="SCHEME",
+        help=f"{', '.join(CLASS_WEIGHTS)}; several are compared (default: {CLASS_WEIGHTS[0]})",
+    )
+    option("--seeds", nargs="+", type=_count(0), default=[0], metavar="N", help="one run for each (default: 0)")
+    option("--limit", type=_count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
+    option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
+    option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
+    option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
+    option("--models", nargs="+", metavar="GLOB", help="of --evaluate: which (default: all that are stored)")
+    option("--cropped", action="store_true", help="of --evaluate: the photos are faces already")
+    option("--rerun", action="store_true", help="do the runs again although they are fresh")
+    option("--dry-run", action="store_true", help="say what would be done and stop")
+    return parser
+
+
+def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
+    """Return the entries whose names match, with the members of the ensembles among them, in the registry's order."""
+    chosen: set[str] = set()
+    for pattern in patterns:
+        names = fnmatch.filter(known, pattern)
+        if not names:
+            near = difflib.get_close_matches(pattern, known, cutoff=0.4) or list(known)
+            raise UsageError(f"no recognizer {pattern!r}; did you mean {' or '.join(near)}? --list shows all")
+        chosen.update(names)
+    members = {member for name in chosen for member in known[name].members}
+    return [entry for name, entry in known.items() if name in chosen | members]
+
+
+def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+    """Return ``NAME.PARAM=VALUE`` items as parameters by recognizer."""
+    overrides: dict[str, dict[str, Any]] = {}
+    for item in items:
+        target, equals, text = item.partition("=")
+        name, dot, parameter = target.partition(".")
+        if not (equals and dot):
+            raise UsageError(f"--set {item}: write it as NAME.PARAM=VALUE, e.g. hog_svm.C=3")
+        (entry,) = select(known, [name])[-1:]
+        parameters = {} if entry.error else entry.make().get_params()
+        if parameter == "random_state":
+            raise UsageError(f"--set {item}: the seed is --seeds")
+        if entry.name != name or parameter not in parameters:
+            raise UsageError(f"--set {item}: {entry.name} has the parameters {', '.join(parameters) or 'none'}")
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        overrides.setdefault(name, {})[parameter] = value
+    return overrides
+
+
+def _count(least: int) -> Any:
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return value
+
+    return number
