@@ -1,4 +1,4 @@
-"""What happens when things go wrong while the main job runs: killed, terminated, two at once, no space."""
+"""What happens when things go wrong while the main job runs: killed, terminated, two at once, no space, no network."""
 
 import json
 import os
@@ -28,6 +28,7 @@ FOLDER = Path("synthetic", "kaggle-limit100-lbp_xgb.n_estimators=20")
 def start(arguments, results, **options):
     command = [sys.executable, "-m", "benchmark.run", *arguments, "--results", str(results)]
     environment = {name: value for name, value in os.environ.items() if name != "FER2013"}
+    environment["PYTHONPATH"] = str(ROOT / "tests" / "offline")
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
