@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,9 +17,60 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from models.artifacts import sha256, write_json, write_whole
+from models.labels import EMOTIONS
 
 SCHEMA = 1
 Record = dict[str, Any]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_confusion(value: Any) -> bool:
+    try:
+        counts = np.array(value)
+    except (ValueError, OverflowError):
+        return False
+    return counts.shape == (len(EMOTIONS), len(EMOTIONS)) and counts.dtype.kind == "i"
+
+
+def _is_history(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    lists = [line for line in value.values() if isinstance(line, list) and all(map(_is_number, line))]
+    return len(lists) == len(value) and len({len(line) for line in lists}) <= 1
+
+
+# What a record holds at least: kinds of values by key, or what tells whether a value is good.
+_SCORES = dict.fromkeys(("accuracy", "macro_f1", "balanced_accuracy", "log_loss"), _is_number) | {
+    "per_emotion": dict.fromkeys(EMOTIONS, dict.fromkeys(("precision", "recall", "f1", "support"), _is_number)),
+    "confusion": _is_confusion,
+}
+_EVERY = dict.fromkeys(
+    ("recognizer", "family", "dataset", "data_fingerprint", "note", "class_weight", "status", "error", "finished"), str
+) | {
+    "seed": int,
+    "n_faces": dict.fromkeys(("fit", "select", "report"), int),
+    "protocol": dict.fromkeys(("name", "fit", "select", "report"), str),
+    "environment": {"versions": dict},
+}
+_FINISHED = dict.fromkeys(("digest", "artifact", "artifact_sha256", "probabilities_sha256"), str) | {
+    "params": dict,
+    "valid": _SCORES,
+    "test": _SCORES,
+    "cost": dict.fromkeys(("fit_seconds", "ms_per_face", "peak_memory_mb", "artifact_mb"), _is_number),
+    "history": _is_history,
+}
+
+
+def conforms(value: Any, plan: Any) -> bool:
+    """Return whether `value`, read from JSON, has at least what `plan` names."""
+    if isinstance(plan, dict):
+        return isinstance(value, dict) and all(key in value and conforms(value[key], plan[key]) for key in plan)
+    if isinstance(plan, type):
+        return isinstance(value, plan) and not isinstance(value, bool)
+    return bool(plan(value))
 
 
 @dataclass(frozen=True)
@@ -48,12 +100,15 @@ class Store:
         return self.root / "runs" / recognizer / f"seed{seed}.json"
 
     def read(self, recognizer: str, seed: int) -> Record | None:
-        """Return the record, or None where there is none that can be read."""
+        """Return the record, or None where there is none that can be read: such a run is done again."""
         try:
             record = json.loads(self.path(recognizer, seed).read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
-        return record if isinstance(record, dict) and record.get("schema") == SCHEMA else None
+        whole = conforms(record, {**_EVERY, "schema": lambda number: number == SCHEMA}) and (
+            record["status"] != "ok" or conforms(record, _FINISHED)
+        )
+        return record if whole and (record["recognizer"], record["seed"]) == (recognizer, seed) else None
 
     def lock(self, recognizer: str, seed: int) -> FileLock:
         """Return the lock of a run, which its owner's end releases whatever happens to it."""

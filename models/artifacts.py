@@ -17,6 +17,7 @@ from models.labels import EMOTIONS
 
 DEFAULT_RESULTS = "results/fer2013/kaggle"
 CARD_FORMAT = 1
+CARD_ENTRIES = {"sha256": str, "recognizer": str, "params": dict, "classes": list, "members": dict}
 PREPROCESSING = (
     "48x48 grey face, uint8 0-255, flattened row by row to 2304 values; everything else is inside the artifact"
 )
@@ -118,8 +119,16 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
         recognizer = type(entry.make()).read(artifact, card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtifactError(
+            f"{artifact}: does not go with its card ({error}): copy both again from where they came"
+        ) from error
     if entry.members:
-        recognizer.attach({name: load(_sibling(artifact, stem)) for name, stem in card["members"].items()})
+        members = {name: load(_sibling(artifact, stem)) for name, stem in card["members"].items()}
+        try:
+            recognizer.attach(members)
+        except ValueError as error:
+            raise ArtifactError(f"{artifact}: {error}") from error
     recognizer.card_ = card
     return recognizer
 
@@ -138,10 +147,14 @@ def read_card(artifact: Path) -> dict[str, Any]:
         card = json.loads(path.read_text("utf-8"))
         if card["format"] != CARD_FORMAT:
             raise ArtifactError(f"{path}: card format {card['format']}, this version reads {CARD_FORMAT}: update it")
-        {key: card[key] for key in ("sha256", "recognizer", "params", "classes", "members")}
+        for key, kind in CARD_ENTRIES.items():
+            if not isinstance(card[key], kind):
+                raise TypeError(f"{key} is {card[key]!r}")
+        if not all(isinstance(stem, str) and Path(stem).name == stem for stem in card["members"].values()):
+            raise TypeError(f"members are {card['members']!r}")
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no card beside the artifact, not loaded: copy the two files together") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, ArtifactError):
             raise
         raise ArtifactError(f"{path}: not a card ({error!r}): copy it again from where the artifact came") from error

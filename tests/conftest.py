@@ -7,10 +7,15 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from benchmark.data import Dataset
 from benchmark.data.synthetic import synthetic_dataset
+
+hypothesis.settings.register_profile("default", max_examples=50, deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("long", max_examples=1500, deadline=None, database=None)
+hypothesis.settings.load_profile("default")
 
 
 @pytest.fixture(autouse=True, scope="session")

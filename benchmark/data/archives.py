@@ -17,6 +17,7 @@ from benchmark.data.dataset import DataError
 PREFERRED = ("fer2013.csv", "icml_face_data.csv")
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz")
 _HEAD = 512
+_DEEPEST = 6
 _BUFFER = 1 << 20  # a row has about 8 KB, as much as the default buffer
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError)
 
@@ -45,17 +46,19 @@ def open_csv(path: Path) -> Iterator[tuple[IO[bytes], str]]:
             raise DataError(f"{path}: damaged or cut short ({error}): download it again") from error
 
 
-def _unwrap(stream: IO[bytes], label: str, stack: ExitStack) -> tuple[IO[bytes], str]:
+def _unwrap(stream: IO[bytes], label: str, stack: ExitStack, depth: int = 0) -> tuple[IO[bytes], str]:
+    if depth > _DEEPEST:
+        raise DataError(f"{label}: packed more than {_DEEPEST} times: unpack it and give the CSV's path")
     head = stream.read(_HEAD)
     stream.seek(0)
-    if head.startswith(b"\x1f\x8b"):
-        return _unwrap(stack.enter_context(cast("IO[bytes]", gzip.GzipFile(fileobj=stream))), label, stack)
-    if head.startswith(b"\xfd7zXZ\x00"):
-        return _unwrap(stack.enter_context(cast("IO[bytes]", lzma.LZMAFile(stream))), label, stack)
+    for magic, unpack in ((b"\x1f\x8b", gzip.open), (b"\xfd7zXZ\x00", lzma.open)):
+        if head.startswith(magic):
+            inner = cast("IO[bytes]", stack.enter_context(unpack(stream, "rb")))
+            return _unwrap(inner, label, stack, depth + 1)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _unwrap(*_open_in_zip(stream, label, stack), stack)
+        return _unwrap(*_open_in_zip(stream, label, stack), stack, depth + 1)
     if head[257:262] == b"ustar":
-        return _unwrap(*_open_in_tar(stream, label, stack), stack)
+        return _unwrap(*_open_in_tar(stream, label, stack), stack, depth + 1)
     if b"\x00" in head:
         raise DataError(f"{label}: neither a CSV nor a gz, xz, zip or tar of one: give the path of fer2013.csv")
     return stream, label

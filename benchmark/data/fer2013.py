@@ -15,6 +15,7 @@ from features.rows import N_PIXELS
 from models.labels import EMOTIONS
 
 COLUMNS = ("emotion", "pixels", "Usage")
+_LONGEST = 1 << 17  # bytes of a row; 2304 pixels take 9,216 at most
 _CHUNK = 32  # rows decoded at once: their bytes, about 0.3 MB, stay in the processor's cache
 _PADDING = b' \t\r\n\v\f"'
 _LABELS = {str(label).encode(): label for label in range(len(EMOTIONS))}
@@ -73,7 +74,9 @@ def _read_rows(stream: IO[bytes], label: str) -> tuple[NDArray[np.uint8], NDArra
     usages: list[int] = []
     pixels: list[bytes] = []
     lines: list[int] = []
-    for line, text in enumerate(stream, start=2):
+    for line, text in enumerate(iter(lambda: stream.readline(_LONGEST), b""), start=2):
+        if len(text) == _LONGEST:
+            raise DataError(f"{label}, row {line}: longer than {_LONGEST:,} bytes: {_COMPLETE}")
         fields = text.split(b",")
         if len(fields) != width:
             if not text.strip():

@@ -57,6 +57,7 @@ def record() -> Callable[..., dict[str, Any]]:
             "cost": {"fit_seconds": 10.0, "ms_per_face": 1.5, "artifact_mb": 2.0, "peak_memory_mb": 100.0},
             "history": {},
             "artifact": f"{name}.joblib",
+            "artifact_sha256": "s",
             **entries,
         }
 

@@ -97,3 +97,21 @@ def test_best_is_the_first_of_the_ranking_that_is_here(saved, tmp_path):
         load("best", results=tmp_path)
     with pytest.raises(ArtifactError, match=r"python -m benchmark\.run --all"):
         load("best", results=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("stem", ["../majority", "/etc/majority", 7])
+def test_members_lie_beside_their_ensemble(saved, stem):
+    path = saved.with_suffix(".json")
+    card = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**card, "members": {"majority": stem}}), "utf-8")
+    with pytest.raises(ArtifactError, match="not a card"):
+        load(saved)
+
+
+def test_a_model_that_its_card_does_not_describe_is_an_error(saved, monkeypatch):
+    def read(path, card):
+        raise TypeError("unexpected parameter")
+
+    monkeypatch.setattr(Majority, "read", read)
+    with pytest.raises(ArtifactError, match="does not go with its card"):
+        load(saved)
