@@ -66,7 +66,7 @@ def _unwrap(stream: IO[bytes], label: str, stack: ExitStack, depth: int = 0) -> 
 
 def _open_in_zip(stream: IO[bytes], label: str, stack: ExitStack) -> tuple[IO[bytes], str]:
     archive = stack.enter_context(zipfile.ZipFile(stream))
-    name = _choose((info.filename for info in archive.infolist() if not info.is_dir()), label)
+    name = _choose((info.filename for info in archive.infolist() if not info.filename.endswith("/")), label)
     try:
         return stack.enter_context(archive.open(name)), f"{label} ({name})"
     except RuntimeError as error:  # encrypted, or packed by a method that Python does not know

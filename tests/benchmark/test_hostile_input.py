@@ -216,8 +216,8 @@ def test_records(folder, record, probabilities):
 
     def check(content):
         path.write_bytes(content)
-        board = leaderboard(current_records(store))
-        assert board["recognizer"].tolist() in (["a"], ["a", "b"])
+        board = leaderboard(current_records(store))  # "b" has another score, or no row
+        assert sorted(board["recognizer"]) in (["a"], ["a", "b"])
         assert board["rank"][0] == 1
 
     @given(damaged(whole.encode()))
