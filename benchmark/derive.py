@@ -23,7 +23,7 @@ from benchmark.others import beside_tools, published
 from benchmark.report.page import REPORT, render
 from benchmark.robustness import summary as robust
 from benchmark.store import Record
-from models.artifacts import write_json, write_whole
+from models.files import write_json, write_whole
 
 README_COLUMNS = (
     "rank",

@@ -19,7 +19,7 @@ from benchmark.ferplus import Votes, score
 from benchmark.leaderboard import firsts
 from benchmark.protocol import Protocol
 from benchmark.store import Probabilities, Record, Store
-from models.artifacts import write_json
+from models.files import write_json
 
 COPIES = "runs/copies.npz"
 FERPLUS = "runs/ferplus.csv"

@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from models.artifacts import sha256, write_json, write_whole
+from models.files import sha256, write_json, write_whole
 from models.labels import EMOTIONS
 
 SCHEMA = 1

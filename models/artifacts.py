@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -13,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import models.registry
+from models import safe_copy
+from models.files import sha256, write_json
 from models.labels import EMOTIONS
 
 DEFAULT_RESULTS = "results/fer2013/kaggle"
+SUFFIXES = (".joblib", ".h5", safe_copy.SUFFIX)
 CARD_FORMAT = 1
 CARD_ENTRIES = {"sha256": str, "recognizer": str, "params": dict, "classes": list, "members": dict}
 PREPROCESSING = (
@@ -33,6 +35,8 @@ class ArtifactError(ValueError):
 
 def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Write the artifact ``<stem><suffix>`` and its card ``<stem>.json`` into `directory`.
+
+    A joblib file gets a copy beside it, ``<stem>.skops``, that runs no code when it is read.
 
     Parameters
     ----------
@@ -73,15 +77,29 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
         "versions": versions(),
     }
     os.replace(partial, artifact)
+    if recognizer.suffix == ".joblib":
+        card["safe_copy_sha256"] = _write_safe_copy(recognizer, artifact)
     write_json(artifact.with_suffix(".json"), card)
     return card
+
+
+def _write_safe_copy(recognizer: Any, artifact: Path) -> str:
+    partial = artifact.with_suffix(f".partial{safe_copy.SUFFIX}")
+    try:
+        safe_copy.write(recognizer, partial)
+        digest = sha256(partial)
+        os.replace(partial, artifact.with_suffix(safe_copy.SUFFIX))
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return digest
 
 
 def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> Any:
     """Load a saved recognizer.
 
-    The artifact's SHA-256 is compared with its card before anything is unpickled. That finds damage and mix-ups; it is
-    no signature: load only files from people you trust, since a joblib file can run code.
+    The SHA-256 of what is loaded is compared with its card first. That finds damage and mix-ups; it is no signature: a
+    joblib file can run code. Where its copy in skops' format is beside it, which cannot, that one is loaded instead.
 
     Parameters
     ----------
@@ -106,17 +124,14 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
         return _load_best(Path(results))
     artifact = Path(path)
     card = read_card(artifact)
-    if sha256(artifact) != card["sha256"]:
-        raise ArtifactError(
-            f"{artifact}: not the file that its card describes (SHA-256 differs), not loaded: "
-            f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
-        )
+    file = _checked(artifact, card)
     try:
         entry = models.registry.find(card["recognizer"])
     except KeyError as error:
         raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
     try:
-        recognizer = type(entry.make()).read(artifact, card)
+        safe = file.suffix == safe_copy.SUFFIX
+        recognizer = safe_copy.read(file) if safe else type(entry.make()).read(file, card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
@@ -133,11 +148,26 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
     return recognizer
 
 
+def _checked(artifact: Path, card: Mapping[str, Any]) -> Path:
+    """Return the file to load, the copy that runs no code where there is one, after comparing all with the card."""
+    copy = artifact.with_suffix(safe_copy.SUFFIX)
+    sums = {artifact: card["sha256"]}
+    if copy.is_file():
+        sums[copy] = card.get("safe_copy_sha256")
+    for file, digest in sums.items():
+        if sha256(file) != digest:
+            raise ArtifactError(
+                f"{file}: not the file that its card describes (SHA-256 differs), not loaded: "
+                f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
+            )
+    return file
+
+
 def read_card(artifact: Path) -> dict[str, Any]:
     """Return the card beside `artifact`, whose file must exist."""
     path = artifact.with_suffix(".json")
     if not artifact.is_file():
-        known = sorted(file.name for file in artifact.parent.glob("*") if file.suffix in (".joblib", ".h5"))
+        known = sorted(file.name for file in artifact.parent.glob("*") if file.suffix in SUFFIXES)
         raise ArtifactError(
             f"{artifact}: no such file"
             + (f"; in that folder are {', '.join(known)}" if known else "")
@@ -170,31 +200,6 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON: complete, or not at all."""
-    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file: complete, or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _load_best(results: Path) -> Any:
@@ -233,7 +238,7 @@ def _missing(artifact: Path) -> str:
 
 
 def _sibling(artifact: Path, stem: str) -> Path:
-    for suffix in (".joblib", ".h5"):
+    for suffix in SUFFIXES:
         path = artifact.with_name(stem + suffix)
         if path.is_file():
             return path

@@ -12,7 +12,7 @@ from benchmark.ablation import scheme_roots
 from benchmark.derive import derive, update_readme
 from benchmark.metrics import evaluate
 from benchmark.store import Store
-from models.artifacts import sha256
+from models.files import sha256
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

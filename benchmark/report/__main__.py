@@ -12,7 +12,8 @@ from benchmark.displays import displays
 from benchmark.findings import find
 from benchmark.report.faces import confident_errors
 from benchmark.report.page import REPORT, render
-from models.artifacts import DEFAULT_RESULTS, write_whole
+from models.artifacts import DEFAULT_RESULTS
+from models.files import write_whole
 
 WITH_FACES = "report_faces.html"
 

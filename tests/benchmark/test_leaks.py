@@ -6,7 +6,7 @@ from benchmark.data import Dataset, Split
 from benchmark.findings import find
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.study import Study
-from models.artifacts import sha256
+from models.files import sha256
 from models.registry import Entry, recognizers
 from models.tuned_voting import TunedVoting
 

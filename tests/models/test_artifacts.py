@@ -1,12 +1,15 @@
 import json
 import os
 import pickle
+import subprocess
 
 import numpy as np
 import pytest
+import skops.io
 
 from features.rows import N_PIXELS
 from models import ArtifactError, artifacts, load
+from models.files import sha256
 from models.majority import Majority
 
 ROWS = np.zeros((4, N_PIXELS), np.uint8)
@@ -26,7 +29,7 @@ class Bomb:
 
 def test_a_card_says_what_the_artifact_is(saved):
     card = artifacts.read_card(saved)
-    assert card["sha256"] == artifacts.sha256(saved)
+    assert card["sha256"] == sha256(saved)
     assert card["classes"] == [0, 1, 2]
     assert card["emotions"][3] == "Happy"
     assert "48x48" in card["preprocessing"]
@@ -109,9 +112,33 @@ def test_members_lie_beside_their_ensemble(saved, stem):
 
 
 def test_a_model_that_its_card_does_not_describe_is_an_error(saved, monkeypatch):
-    def read(path, card):
+    def read(path):
         raise TypeError("unexpected parameter")
 
-    monkeypatch.setattr(Majority, "read", read)
+    monkeypatch.setattr("models.safe_copy.read", read)
     with pytest.raises(ArtifactError, match="does not go with its card"):
+        load(saved)
+
+
+def test_the_copy_that_runs_no_code_is_loaded_and_the_same(saved, monkeypatch):
+    monkeypatch.setattr(Majority, "read", lambda path, card: pytest.fail("unpickled"))
+    assert load(saved).predict(ROWS).tolist() == [0] * 4
+    saved.unlink()
+    assert load(saved.with_suffix(".skops")).predict(ROWS).tolist() == [0] * 4
+
+
+def test_a_changed_copy_is_refused(saved):
+    copy = saved.with_suffix(".skops")
+    copy.write_bytes(copy.read_bytes() + b"0")
+    with pytest.raises(ArtifactError, match="skops: not the file that its card describes"):
+        load(saved)
+
+
+def test_of_types_that_no_model_has_nothing_is_made(saved):
+    copy = saved.with_suffix(".skops")
+    skops.io.dump({"model": Majority(), "bomb": subprocess.Popen}, copy)
+    path = saved.with_suffix(".json")
+    card = {**json.loads(path.read_text("utf-8")), "safe_copy_sha256": sha256(copy)}
+    path.write_text(json.dumps(card), "utf-8")
+    with pytest.raises(ArtifactError, match="types that no model has"):
         load(saved)
