@@ -8,8 +8,10 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.svm import SVC
 
+from models import ArtifactError, load
+from models.artifacts import save
 from models.cnn import CNN
-from models.keras_recognizer import _silenced_stderr
+from models.keras_recognizer import _silenced_stderr, import_keras
 from models.pairwise import PairwiseCalibrator, couple
 from models.rbf_svm import RbfSVM, pairwise_coefficients
 
@@ -116,3 +118,13 @@ def test_calibration_lowers_the_log_loss_of_held_out_faces(blobs):
     proba = calibrator.predict_proba(machine.decision_function(X[225:]))
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     assert -np.log(proba[np.arange(75), y[225:]]).mean() < np.log(4) / 2
+
+
+def test_a_network_with_code_in_its_file_is_refused(tmp_path):
+    keras = import_keras()
+    network = keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Lambda(lambda faces: faces * 2)])
+    cnn = CNN()
+    cnn.classes_, cnn.network_ = np.arange(7), network
+    card = save(cnn, tmp_path, "cnn", {"recognizer": "cnn"})
+    with pytest.raises(ArtifactError, match="Lambda"):
+        load(tmp_path / card["artifact"])
