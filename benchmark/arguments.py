@@ -12,6 +12,8 @@ from typing import Any
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS
 from models.registry import Entry
 
+EVALUATES = {"models", "cropped"}
+
 
 class UsageError(ValueError):
     """The command line cannot be carried out; the message says the fix."""
@@ -45,8 +47,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="SCHEME",
         help=f"{', '.join(CLASS_WEIGHTS)}; several are compared (default: {CLASS_WEIGHTS[0]})",
     )
-    option("--seeds", nargs="+", type=_count(0), default=[0], metavar="N", help="one run for each (default: 0)")
-    option("--limit", type=_count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
+    option("--seeds", nargs="+", type=count(0), default=[0], metavar="N", help="one run for each (default: 0)")
+    option("--limit", type=count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
     option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
@@ -55,6 +57,21 @@ def build_parser() -> argparse.ArgumentParser:
     option("--rerun", action="store_true", help="do the runs again although they are fresh")
     option("--dry-run", action="store_true", help="say what would be done and stop")
     return parser
+
+
+def check_together(args: argparse.Namespace) -> None:
+    """Refuse options that would do nothing.
+
+    Raises
+    ------
+    UsageError
+        If options of ``--evaluate`` stand without it, or others with it.
+    """
+    given = {name for name, value in vars(args).items() if value != build_parser().get_default(name)}
+    strange = given & EVALUATES if not args.evaluate else given - EVALUATES - {"evaluate", "results", "rerun"}
+    if strange:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(strange))
+        raise UsageError(f"{names}: not with --evaluate DIR" if args.evaluate else f"{names}: only with --evaluate DIR")
 
 
 def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
@@ -92,7 +109,9 @@ def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[st
     return overrides
 
 
-def _count(least: int) -> Any:
+def count(least: int) -> Any:
+    """Return the type of an option that takes a whole number of at least `least`."""
+
     def number(text: str) -> int:
         value = int(text)
         if value < least:

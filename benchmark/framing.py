@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm.auto import tqdm
 
-from benchmark.data import DataError, Split, load_dataset
-from benchmark.outside import choose
-from benchmark.robustness import load_finished
+from benchmark.arguments import count
+from benchmark.data import DataError, Split
 from benchmark.schedule import REFERENCE
+from benchmark.stored import models_and_data
 from features.rows import as_images
 from models.blazeface import BlazeFace
 from models.faces import Detector, Face, crop_faces
@@ -121,13 +121,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
     option("--models", nargs="+", metavar="GLOB", help="which of the stored models (default: all)")
     option("--results", type=Path, default=Path("results"), metavar="DIR", help="(default: %(default)s)")
-    option("--faces", type=int, default=1000, metavar="N", help="a stratified part of the split (default: %(default)s)")
+    option(
+        "--faces",
+        type=count(1),
+        default=1000,
+        metavar="N",
+        help="a stratified part of the split (default: %(default)s)",
+    )
     args = parser.parse_args(argv)
     try:
-        data = load_dataset(args.data)
-        records = choose(args.results / REFERENCE, args.models)
-        select = next(iter(records.values()))["protocol"]["select"]
-        table = measure(load_finished(args.results / REFERENCE, records), data[select].sample(args.faces))
+        records, recognizers, data = models_and_data(args.results / REFERENCE, args.data, args.models)
+        first, *_ = records.values()
+        table = measure(recognizers, data[first["protocol"]["select"]].sample(args.faces))
         path = args.results / data.name / "framing.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(path, float_format="%.4f")

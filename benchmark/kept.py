@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,14 @@ from benchmark.ferplus import Votes, score
 from benchmark.leaderboard import firsts
 from benchmark.protocol import Protocol
 from benchmark.store import Probabilities, Record, Store
-from models.files import write_json
+from models.files import write_json, write_whole
 
 COPIES = "runs/copies.npz"
 FERPLUS = "runs/ferplus.csv"
 ROBUSTNESS = "runs/robustness.csv"
 DATA_FACTS = "runs/data.json"
+# What tells whether accuracies on corrupted faces can be compared.
+CORRUPTED = ["faces", "amounts"]
 LABELS_ROW = "(FER2013 labels)"
 
 
@@ -47,13 +49,11 @@ def store_copies(store: Store, data: Dataset, protocol: Protocol) -> None:
     """Keep which test faces have a copy in the other splits, so that derived tables need no data."""
     if load_copies(store, data.fingerprint) is not None:
         return
-    found = copies(data, protocol)
+    file = io.BytesIO()
+    np.savez_compressed(file, **vars(copies(data, protocol)), fingerprint=np.array(data.fingerprint))
     path = store.root / COPIES
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, **vars(found), fingerprint=np.array(data.fingerprint))
-    os.replace(partial, path)
+    write_whole(path, file.getvalue())
 
 
 def load_copies(store: Store, fingerprint: str) -> Copies | None:
@@ -89,7 +89,7 @@ def load_ferplus(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
 
 
 def store_robustness(store: Store, done: Sequence[Record], accuracies: pd.DataFrame) -> None:
-    """Keep accuracies on corrupted faces, a column for each recognizer's, and earlier ones of other recognizers.
+    """Keep accuracies on corrupted faces, and earlier ones of other recognizers on the same.
 
     Parameters
     ----------
@@ -97,11 +97,12 @@ def store_robustness(store: Store, done: Sequence[Record], accuracies: pd.DataFr
     done : sequence of dict
         Finished records of the same data.
     accuracies : DataFrame
-        Index recognizer; columns ``faces``, then the corruptions, as ``<corruption> <strength>``.
+        From `benchmark.robustness.robustness`.
     """
     earlier = load_robustness(store, done)
     if earlier is not None:
-        accuracies = pd.concat([accuracies, earlier.drop(index=accuracies.index, errors="ignore")])
+        same = earlier[(earlier[CORRUPTED] == accuracies[CORRUPTED].iloc[0]).all(axis=1)]
+        accuracies = pd.concat([accuracies, same.drop(index=accuracies.index, errors="ignore")])
     _store_table(store, ROBUSTNESS, accuracies, done)
 
 
@@ -113,7 +114,8 @@ def load_robustness(store: Store, done: Sequence[Record]) -> pd.DataFrame | None
 def _store_table(store: Store, file: str, table: pd.DataFrame, done: Sequence[Record]) -> None:
     """Write a table of recognizers, each row with the run that it is of."""
     runs = {name: record["probabilities_sha256"] for name, record in firsts(done).items()}
-    table.assign(run=[runs.get(name, "") for name in table.index]).to_csv(store.root / file)
+    table = table.assign(run=[runs.get(name, "") for name in table.index])
+    write_whole(store.root / file, table.to_csv().encode())
 
 
 def _load_table(store: Store, file: str, done: Sequence[Record]) -> pd.DataFrame | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import re
+import shlex
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +17,16 @@ from tqdm.auto import tqdm
 
 from benchmark.data import DataError, Split
 from benchmark.findings import Findings
-from benchmark.leaderboard import finished, firsts
 from benchmark.metrics import evaluate
-from benchmark.robustness import load_finished
-from benchmark.store import Probabilities, Record, Store, current_records
+from benchmark.store import Probabilities, Record, Store
+from benchmark.stored import choose, present
 from benchmark.study import environment
 from models.blazeface import BlazeFace
 from models.faces import Detector, crop_faces
 from models.labels import emotion_of
 from models.photos import squeeze
 from models.prediction import side_by_side
-from models.sources import find_files, read_files
+from models.sources import VIDEOS, find_files, read_files
 
 EMOTION_FOLDERS = "one folder for each emotion, e.g. happy/1.jpg, anger/2.png"
 
@@ -37,8 +37,8 @@ class OutsideSet:
 
     Attributes
     ----------
-    name : str
-        The folder's.
+    folder : str
+        As it was given.
     split : Split
         One face a photo.
     cropped : bool
@@ -46,17 +46,23 @@ class OutsideSet:
     no_face : int
         Photos in which none was found; they are in no score.
     skipped : dict of str to int
-        Photos in folders that are named after none of the seven emotions.
+        Photos in folders that are named after none of the seven emotions; and videos, whose frames are no independent
+        faces.
     unreadable : dict of str to str
         Files that could not be read, and why.
     """
 
-    name: str
+    folder: str
     split: Split
     cropped: bool
     no_face: int
     skipped: Mapping[str, int]
     unreadable: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The folder's name, with nothing in it that a path or a shell could take for something else."""
+        return re.sub(r"[^\w.-]+", "-", Path(self.folder).resolve().name)
 
     @property
     def protocol(self) -> str:
@@ -73,12 +79,14 @@ class OutsideSet:
     @property
     def note(self) -> str:
         """What a reader of the scores must know: what is not in them."""
-        parts = [f"{len(self.split)} faces that are not FER2013's"]
+        parts = [
+            f"{len(self.split)} faces, taken as unseen by the models: whether some stand in FER2013 is not checked"
+        ]
         if self.no_face:
             parts.append(f"photos in which no face was found, left out: {self.no_face}")
         if self.skipped:
             folders = ", ".join(f"{name} ({count})" for name, count in self.skipped.items())
-            parts.append(f"folders of none of the seven emotions, skipped: {folders}")
+            parts.append(f"skipped, since they are none of the seven emotions, or videos: {folders}")
         if self.unreadable:
             parts.append(f"files that could not be read: {len(self.unreadable)}")
         return "; ".join(parts)
@@ -106,7 +114,9 @@ def read_outside(folder: Path, cropped: bool, detector: Detector | None = None) 
     for file in find_files([folder]):
         inner = Path(file).relative_to(folder).parts[:-1]
         label = next(filter(lambda each: each is not None, map(emotion_of, reversed(inner))), None)
-        if label is None:
+        if Path(file).suffix.lower() in VIDEOS:
+            skipped["videos"] += 1
+        elif label is None:
             skipped["/".join(inner) or "."] += 1
         else:
             labels[file] = label
@@ -127,9 +137,8 @@ def read_outside(folder: Path, cropped: bool, detector: Detector | None = None) 
     if not rows:
         advice = "" if cropped else "; if the photos are faces already, add --cropped"
         raise DataError(f"{folder}: no face in {len(labels)} photos ({len(unreadable)} of them unreadable){advice}")
-    name = re.sub(r"[^\w.-]+", "-", folder.resolve().name)
     split = Split(np.stack(rows).astype(np.uint8), np.array(y, dtype=np.int64))
-    return OutsideSet(name, split, cropped, no_face, dict(sorted(skipped.items())), unreadable)
+    return OutsideSet(str(folder), split, cropped, no_face, dict(sorted(skipped.items())), unreadable)
 
 
 def _largest_face(photo: NDArray[np.uint8], detector: Detector) -> NDArray[np.uint8] | None:
@@ -139,26 +148,7 @@ def _largest_face(photo: NDArray[np.uint8], detector: Detector) -> NDArray[np.ui
     return crop_faces(photo, [max(faces, key=lambda face: face.width * face.height)], detector)[0]
 
 
-def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:
-    """Return the finished records of a results folder by recognizer, those whose names match.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
-    done = firsts(finished(current_records(Store(root))))
-    if not done:
-        raise DataError(f"{root}: no finished run: python -m benchmark.run makes them, or give another --results")
-    if not patterns:
-        return done
-    for pattern in patterns:
-        if not fnmatch.filter(done, pattern):
-            raise DataError(f"--models {pattern}: not in {root}, which has {', '.join(done)}")
-    return {name: record for name, record in done.items() if any(fnmatch.fnmatch(name, each) for each in patterns)}
-
-
-def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store) -> None:
+def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store, rerun: bool = False) -> None:
     """Score the stored models of a results folder on an outside set, and store a record for each.
 
     A record has the validation scores of the run that fitted the model, so that the ranking is that one's, and the
@@ -172,23 +162,36 @@ def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store:
     records : mapping of str to dict
         Of that folder, by recognizer.
     store : Store
-        Where to; what is fresh there is not done again.
+        Where to; what is fresh there is not done again,
+    rerun : bool
+        but for this.
+
+    Raises
+    ------
+    DataError
+        If none of the models that are to be scored can be loaded.
     """
-    new = {name: _record(record, outside) for name, record in records.items()}
-    pending = {
-        name: record
-        for name, record in new.items()
-        if not store.is_fresh(store.read(name, record["seed"]), record["digest"])
-    }
-    recognizers = load_finished(root, pending)
+    pending = {}
+    for name, record in records.items():
+        new = _record(record, outside)
+        if rerun or not store.is_fresh(store.read(name, new["seed"]), new["digest"]):
+            pending[name] = new
+    if not pending:
+        return
+    recognizers = present(root, {name: records[name] for name in pending})
     for name, proba in side_by_side(recognizers, outside.split.X).items():
         fitted = Store(root).probabilities(records[name])
         scores = {"status": "ok", "error": "", "test": evaluate(outside.split.y, proba)}
-        store.write({**new[name], **scores}, Probabilities(fitted.valid, proba, fitted.y_valid, outside.split.y))
+        store.write({**pending[name], **scores}, Probabilities(fitted.valid, proba, fitted.y_valid, outside.split.y))
 
 
 def evaluate_folder(
-    folder: Path, cropped: bool, models: Sequence[str] | None, root: Path, results: Path
+    folder: Path,
+    cropped: bool,
+    models: Sequence[str] | None,
+    root: Path,
+    results: Path,
+    rerun: bool = False,
 ) -> tuple[OutsideSet, Findings]:
     """Score stored models on a folder of photos; write leaderboard, figures and report.
 
@@ -196,8 +199,8 @@ def evaluate_folder(
     ----------
     folder : Path
         Photos.
-    cropped, models
-        As of `read_outside` and `choose`.
+    cropped, models, rerun
+        As of `read_outside`, `benchmark.stored.choose` and `score`.
     root : Path
         Results folder of the models.
     results : Path
@@ -213,9 +216,10 @@ def evaluate_folder(
     records = choose(root, models)
     outside = read_outside(folder, cropped)
     store = Store(results / outside.name / outside.protocol)
-    score(outside, root, records, store)
-    if not store.records():
-        raise DataError(f"{root}/models: no model of a finished run: python -m benchmark.run --rerun makes them")
+    others = {record["data_fingerprint"] for record in store.records()} - {outside.fingerprint}
+    score(outside, root, records, store, rerun)
+    if others:
+        print(f"note: {store.root} held scores on other photos, which these replace", file=sys.stderr)
     return outside, derive(store.root)
 
 
@@ -233,12 +237,13 @@ def _record(fitted: Record, outside: OutsideSet) -> Record:
         "n_faces": {**fitted["n_faces"], "report": len(outside.split)},
         "protocol": {**protocol, "name": outside.protocol, "report": report, "summary": f"as fitted, report {report}"},
         "environment": environment(),
-        "digest": hashlib.sha256(f"{fitted['probabilities_sha256']} {outside.fingerprint}".encode()).hexdigest()[:16],
+        "digest": hashlib.sha256(f"{fitted['digest']} {outside.fingerprint} {outside.note}".encode()).hexdigest()[:16],
         "history": {},
         "artifact": fitted["artifact"],
         "artifact_sha256": fitted["artifact_sha256"],
         "members": {},
-        "command": f"python -m benchmark.run --evaluate {outside.name}{' --cropped' if outside.cropped else ''}",
+        "command": f"python -m benchmark.run --evaluate {shlex.quote(outside.folder)}"
+        + (" --cropped" if outside.cropped else ""),
         "reference": {
             "dataset": fitted["dataset"],
             "report": protocol["report"],

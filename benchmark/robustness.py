@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
+from benchmark.arguments import count
 from benchmark.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from benchmark.data import DataError, Dataset, Split, load_dataset
+from benchmark.data import DataError, Split
 from benchmark.kept import store_robustness
-from benchmark.leaderboard import finished, firsts
-from benchmark.store import Record, Store, current_records
-from models.artifacts import ArtifactError, load
+from benchmark.store import Store
+from benchmark.stored import models_and_data
 from models.prediction import side_by_side
 
 NOTHING = "none"
@@ -34,10 +34,11 @@ def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index recognizer; columns ``faces``, their number, ``none``, then ``<corruption>_<strength>`` for all of
-        `benchmark.corruptions.CORRUPTIONS` at strengths 1 to 3.
+        Index recognizer; columns ``faces``, their number, ``amounts``, those of the corruptions, ``none``, then
+        ``<corruption>_<strength>`` for all of `benchmark.corruptions.CORRUPTIONS` at strengths 1 to 3.
     """
-    table = pd.DataFrame({"faces": len(faces)}, index=pd.Index(recognizers, name="recognizer"))
+    amounts = "; ".join(f"{kind} {values}" for kind, (_, values) in CORRUPTIONS.items())
+    table = pd.DataFrame({"faces": len(faces), "amounts": amounts}, index=pd.Index(recognizers, name="recognizer"))
     cells = [(NOTHING, 0), *((kind, strength) for kind in CORRUPTIONS for strength in STRENGTHS)]
     for kind, strength in tqdm(cells, unit="corruption", disable=None):
         X = corrupt(faces.X, kind, strength) if strength else faces.X
@@ -45,6 +46,11 @@ def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
         column = f"{kind}_{strength}" if strength else kind
         table[column] = {name: (proba.argmax(axis=1) == faces.y).mean() for name, proba in found.items()}
     return table
+
+
+def kinds(table: pd.DataFrame) -> list[str]:
+    """Return the corruptions that a table of `robustness` holds."""
+    return [name.removesuffix("_1") for name in table if name.endswith("_1")]
 
 
 def by_strength(table: pd.DataFrame) -> pd.DataFrame:
@@ -55,7 +61,7 @@ def by_strength(table: pd.DataFrame) -> pd.DataFrame:
     rows = {
         (name, kind, strength): row[f"{kind}_{strength}" if strength else NOTHING]
         for name, row in table.iterrows()
-        for kind in CORRUPTIONS
+        for kind in kinds(table)
         for strength in (0, *STRENGTHS)
     }
     index = pd.MultiIndex.from_tuples(rows, names=["recognizer", "corruption", "strength"])
@@ -67,7 +73,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
     ``mean`` is over all corruptions, ``kept`` its share of the accuracy on faces as they are.
     """
-    means = {kind: table[[f"{kind}_{strength}" for strength in STRENGTHS]].mean(axis=1) for kind in CORRUPTIONS}
+    means = {kind: table[[f"{kind}_{strength}" for strength in STRENGTHS]].mean(axis=1) for kind in kinds(table)}
     shown = pd.DataFrame(means)
     shown["mean"] = shown.mean(axis=1)
     shown["kept"] = shown["mean"] / table[NOTHING]
@@ -84,47 +90,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     option = parser.add_argument
     option("root", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
     option("--data", metavar="PATH", help="the data that its records are of (default: $FER2013, else synthetic faces)")
-    option("--faces", type=int, default=1000, metavar="N", help="a stratified part of the test faces (default: 1000)")
+    option(
+        "--faces", type=count(1), default=1000, metavar="N", help="a stratified part of the test faces (default: 1000)"
+    )
     args = parser.parse_args(argv)
+    from benchmark.derive import derive  # which draws what this module measures
+
     try:
-        _measure(args.root, load_dataset(args.data), args.faces)
+        records, recognizers, data = models_and_data(args.root, args.data)
+        first, *_ = records.values()
+        faces = data[first["protocol"]["report"]].sample(args.faces)
+        store_robustness(Store(args.root), list(records.values()), robustness(recognizers, faces))
+        derive(args.root)
     except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _measure(root: Path, data: Dataset, n_faces: int) -> None:
-    from benchmark.derive import derive
-
-    store = Store(root)
-    done = finished(current_records(store))
-    if not done:
-        raise DataError(f"{root}: no finished run: python -m benchmark.run makes them")
-    if done[0]["data_fingerprint"] != data.fingerprint:
-        raise DataError(f"{root}: its records are of other data than these: give theirs with --data")
-    recognizers = load_finished(root, firsts(done))
-    if not recognizers:
-        raise DataError(f"{root}/models: no model of a finished run: python -m benchmark.run --rerun makes them")
-    faces = data[done[0]["protocol"]["report"]].sample(n_faces)
-    store_robustness(store, done, robustness(recognizers, faces))
-    derive(root)
-
-
-def load_finished(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
-    """Return the recognizers of finished runs whose files are there, by name; print notes about the others."""
-    loaded = {}
-    for name, record in records.items():
-        try:
-            recognizer = load(root / "models" / record["artifact"])
-        except ArtifactError as error:
-            print(f"note: without {name}: {error}", file=sys.stderr)
-            continue
-        if recognizer.card_["sha256"] == record["artifact_sha256"]:
-            loaded[name] = recognizer
-        else:
-            print(f"note: without {name}: its model is of another run than its record", file=sys.stderr)
-    return loaded
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
-from benchmark.arguments import UsageError, build_parser, parse_overrides, select
+from benchmark.arguments import UsageError, build_parser, check_together, parse_overrides, select
 from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.ferplus import Votes, read_votes
 from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, caught, interruptible
@@ -48,10 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(args: argparse.Namespace) -> int:
     known = recognizers()
     try:
+        check_together(args)
         if args.evaluate:
             return _evaluate(args)
-        if args.models or args.cropped:
-            raise UsageError("--models and --cropped go with --evaluate DIR")
         if args.list:
             _print_list(known, measured_seconds([Path(args.results) / REFERENCE]))
             return 0
@@ -65,6 +64,8 @@ def _main(args: argparse.Namespace) -> int:
     except (UsageError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        return _no_space(args, error)
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
@@ -76,10 +77,14 @@ def _main(args: argparse.Namespace) -> int:
 
             derive(compared)
     except OSError as error:
-        fix = "make it writable, free some space, or choose --results DIR"
-        print(f"error: {error.filename or args.results}: {error.strerror}: {fix}", file=sys.stderr)
-        return 2
+        return _no_space(args, error)
     return max(codes)
+
+
+def _no_space(args: argparse.Namespace, error: OSError) -> int:
+    fix = "make it writable, free some space, or choose --results DIR"
+    print(f"error: {error.filename or args.results}: {error.strerror}: {fix}", file=sys.stderr)
+    return 2
 
 
 def _run_setting(
@@ -129,7 +134,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     from benchmark.outside import evaluate_folder
 
     trained = Path(args.results) / REFERENCE
-    outside, found = evaluate_folder(Path(args.evaluate), args.cropped, args.models, trained, Path(args.results))
+    outside, found = evaluate_folder(
+        Path(args.evaluate), args.cropped, args.models, trained, Path(args.results), args.rerun
+    )
     for file, error in outside.unreadable.items():
         print(f"error: {file}: {error}", file=sys.stderr)
     _print_board(found, OUTSIDE_SCORES, "records")

@@ -38,7 +38,8 @@ def _is_confusion(value: Any) -> bool:
 def _is_history(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    lists = [line for line in value.values() if isinstance(line, list) and all(map(_is_number, line))]
+    # A loss may well have been infinite.
+    lists = [line for line in value.values() if isinstance(line, list) and all(isinstance(x, float) for x in line)]
     return len(lists) == len(value) and len({len(line) for line in lists}) <= 1
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import traceback
@@ -19,8 +17,9 @@ from benchmark.experiment import MB, Outcome, run_ensemble, run_recognizer
 from benchmark.metrics import evaluate
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Record, Store
+from benchmark.stored import load_finished, run_digest
 from features.source import code_digest
-from models.artifacts import ArtifactError, load, save, versions
+from models.artifacts import ArtifactError, save, versions
 from models.registry import Entry
 
 
@@ -109,16 +108,10 @@ class Study:
 
         An ensemble depends on its members' probabilities as well.
         """
-        facts = {
-            "params": self._make(run).get_params(),
-            "code": self._code[run.entry.name],
-            "data": self.data.fingerprint,
-            "protocol": asdict(self.setting.protocol),
-            "class_weight": self.setting.class_weight,
-            "seed": run.seed,
-            "members": list(self._member_probabilities(run).values()),
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+        return run_digest(
+            {**self._facts(run), "params": self._make(run).get_params(), "members": self._member_probabilities(run)},
+            self._code[run.entry.name],
+        )
 
     def _member_probabilities(self, run: Run) -> dict[str, str | None]:
         return {name: (self.store.read(name, run.seed) or {}).get("probabilities_sha256") for name in run.entry.members}
@@ -196,15 +189,16 @@ class Study:
     def _fitted_before(self, run: Run) -> tuple[Record, Any] | None:
         """Return record and recognizer of a fresh run that differs in the validation split alone, if there is one."""
         for protocol in PROTOCOLS.values():
-            setting = replace(self.setting, protocol=protocol)
             if protocol == self.setting.protocol or protocol.fit != self.setting.protocol.fit:
                 continue
+            setting = replace(self.setting, protocol=protocol)
             other = Study([run.entry], [run.seed], self.data, setting, self.store.root.parent / setting.folder)
+            other._code = self._code
             record = other.store.read(run.entry.name, run.seed)
             if record is None or other.state(run) != "fresh":
                 continue
             try:
-                return record, load(other.store.root / "models" / record["artifact"])
+                return record, load_finished(other.store.root, record)
             except ArtifactError:
                 continue
         return None

@@ -56,43 +56,48 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
     """
     directory.mkdir(parents=True, exist_ok=True)
     artifact = directory / f"{stem}{recognizer.suffix}"
-    partial = artifact.with_name(f"{stem}.partial{recognizer.suffix}")  # Keras tells the format by the suffix
+    copy = artifact.with_suffix(safe_copy.SUFFIX)
+    # Keras tells the format by the suffix.
+    unfinished = {file: file.with_name(f"{stem}.partial{file.suffix}") for file in (artifact, copy)}
     try:
-        recognizer.write(partial)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    card = {
-        "format": CARD_FORMAT,
-        **facts,
-        "artifact": artifact.name,
-        "sha256": sha256(partial),
-        "params": recognizer.get_params(),
-        "classes": recognizer.classes_.tolist(),
-        "emotions": list(EMOTIONS),
-        "members": {
-            name: f"{name}{stem.removeprefix(facts['recognizer'])}" for name in getattr(recognizer, "names_", ())
-        },
-        "preprocessing": PREPROCESSING,
-        "versions": versions(),
-    }
-    os.replace(partial, artifact)
-    if recognizer.suffix == ".joblib":
-        card["safe_copy_sha256"] = _write_safe_copy(recognizer, artifact)
-    write_json(artifact.with_suffix(".json"), card)
+        recognizer.write(unfinished[artifact])
+        sums = {"sha256": sha256(unfinished[artifact])}
+        if recognizer.suffix == ".joblib" and _write_copy(recognizer, unfinished[copy]):
+            sums["safe_copy_sha256"] = sha256(unfinished[copy])
+        card = {
+            "format": CARD_FORMAT,
+            **facts,
+            "artifact": artifact.name,
+            **sums,
+            "params": recognizer.get_params(),
+            "classes": recognizer.classes_.tolist(),
+            "emotions": list(EMOTIONS),
+            "members": {
+                name: f"{name}{stem.removeprefix(facts['recognizer'])}" for name in getattr(recognizer, "names_", ())
+            },
+            "preprocessing": PREPROCESSING,
+            "versions": versions(),
+        }
+        # Only when all of it is there: until then an earlier model stays whole.
+        copy.unlink(missing_ok=True)
+        for file, whole in unfinished.items():
+            if whole.exists():
+                os.replace(whole, file)
+        write_json(artifact.with_suffix(".json"), card)
+    finally:
+        for file in unfinished.values():
+            file.unlink(missing_ok=True)
     return card
 
 
-def _write_safe_copy(recognizer: Any, artifact: Path) -> str:
-    partial = artifact.with_suffix(f".partial{safe_copy.SUFFIX}")
+def _write_copy(recognizer: Any, path: Path) -> bool:
     try:
-        safe_copy.write(recognizer, partial)
-        digest = sha256(partial)
-        os.replace(partial, artifact.with_suffix(safe_copy.SUFFIX))
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    return digest
+        safe_copy.write(recognizer, path)
+    except TypeError as error:
+        warnings.warn(f"no copy that runs no code: {error}", stacklevel=3)
+        path.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> Any:
@@ -134,6 +139,8 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
         recognizer = safe_copy.read(file) if safe else type(entry.make()).read(file, card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
+    except safe_copy.UnsafeError as error:
+        raise ArtifactError(f"{file}: {error}: do not use this file; copy it again from people you trust") from error
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtifactError(
             f"{artifact}: does not go with its card ({error}): copy both again from where they came"

@@ -28,14 +28,15 @@ from models.faces import Detector, Face, crop_faces
 from models.labels import EMOTIONS
 from models.photos import MEGAPIXELS, PhotoError, read_photo, squeeze
 from models.plots import COLOURS
-from models.prediction import all_emotions, load_models
+from models.prediction import all_emotions, load_models, print_notes
 
 LARGEST_UPLOAD = "20mb"
 SHOWN_SIDE = 1200
 INTRODUCTION = f"""# Faces and what models see in them
 
-Drop a photo ({LARGEST_UPLOAD[:-2]} MB and {MEGAPIXELS} megapixels at most) or use the webcam. It stays on this machine,
-and is deleted once it was looked at. An expression is not an emotion: these are guesses at what annotators would say.
+Drop a photo ({LARGEST_UPLOAD[:-2]} MB and {MEGAPIXELS} megapixels at most) or use the webcam. It goes to the
+machine that serves this page and no further, and is deleted once it was looked at. An expression is not an emotion:
+these are guesses at what annotators would say.
 """
 
 
@@ -165,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("--model", nargs="+", default=["best"], metavar="PATH", help="artifacts, side by side (default: the best)")
     option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
     option("--host", default="127.0.0.1", help="address to serve on; others than this one can reach you from elsewhere")
-    option("--port", type=int, help="(default: the first free one from 7860 on)")
+    option("--port", type=int, choices=range(1, 65536), metavar="N", help="(default: the first free one from 7860 on)")
     args = parser.parse_args(argv)
     # Gradio and what it brings ask these when they are imported.
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
@@ -175,12 +176,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 recognizers = load_models(args.model, args.results)
-            for warning in caught:
-                if warning.category is UserWarning:
-                    print(f"note: {warning.message}", file=sys.stderr)
+            print_notes(caught, recognizers)
             launch(build_page(recognizers, BlazeFace()), args.host, args.port)
         except ModuleNotFoundError as error:
-            print(f"error: needs {error.name}: pip install 'fer-benchmark[demo]'", file=sys.stderr)
+            package = "'fer-benchmark[demo]'" if error.name == "gradio" else error.name
+            print(f"error: needs {error.name}: pip install {package}", file=sys.stderr)
             return 2
         except (ArtifactError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from models.artifacts import DEFAULT_RESULTS, ArtifactError
 from models.blazeface import BlazeFace
 from models.labels import EMOTIONS
-from models.prediction import Prediction, columns, load_models, predict_photos
+from models.prediction import Prediction, columns, load_models, predict_photos, print_notes, trained_on_data
 from models.sources import STANDARD_INPUT, Photo, find_files, read_files
 
 INTERRUPTED = 130
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             recognizers = load_models(args.model, args.results)
-        _notes(caught, recognizers)
+        print_notes(caught, recognizers)
         return _run(args, recognizers)
     except (ArtifactError, OutputError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -120,7 +120,7 @@ def _writer(args: argparse.Namespace, recognizers: dict[str, Any], stack: ExitSt
         table.writeheader()
         return lambda each: table.writerow(each.row())
     if args.json:
-        trained_on = {name: _trained_on(each) for name, each in recognizers.items()}
+        trained_on = {name: trained_on_data(each) for name, each in recognizers.items()}
         return lambda each: tqdm.write(json.dumps({**each.row(), "trained_on": trained_on}), file=sys.stdout)
     return lambda each: None if each.photo.error else tqdm.write(_line(each), file=sys.stdout)
 
@@ -157,18 +157,6 @@ def _plot_paths(target: str, n_files: int) -> Callable[[Photo], Path]:
         return path / (f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png")
 
     return place
-
-
-def _notes(caught: Iterable[warnings.WarningMessage], recognizers: dict[str, Any]) -> None:
-    for warning in caught:
-        if warning.category is UserWarning:
-            print(f"note: {warning.message}", file=sys.stderr)
-    if "synthetic" in map(_trained_on, recognizers.values()):
-        print("note: a model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
-
-
-def _trained_on(recognizer: Any) -> str:
-    return str(getattr(recognizer, "card_", {}).get("dataset", "unknown"))
 
 
 def _seconds(text: str) -> float:

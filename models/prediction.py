@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,6 +122,20 @@ def load_models(model: Any, results: str | Path) -> dict[str, Any]:
         name if names.count(name) == 1 else f"{name}-{place}": each
         for place, (name, each) in enumerate(zip(names, loaded, strict=True), start=1)
     }
+
+
+def print_notes(caught: Iterable[warnings.WarningMessage], recognizers: Mapping[str, Any]) -> None:
+    """Print what somebody who loaded these models should know, warnings of loading among it, to standard error."""
+    for warning in caught:
+        if warning.category is UserWarning:
+            print(f"note: {warning.message}", file=sys.stderr)
+    if "synthetic" in map(trained_on_data, recognizers.values()):
+        print("note: a model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
+
+
+def trained_on_data(recognizer: Any) -> str:
+    """Return the name of the data that a loaded recognizer was fitted on."""
+    return str(getattr(recognizer, "card_", {}).get("dataset", "unknown"))
 
 
 def predict_photos(

@@ -87,11 +87,8 @@ def test_the_command_needs_models(tmp_path, capsys):
 
 
 def test_the_command_writes_the_table(faces, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        "benchmark.framing.choose", lambda root, names: {"edge": {"protocol": {"select": "PublicTest"}}}
-    )
-    monkeypatch.setattr("benchmark.framing.load_finished", lambda root, records: {"edge": Edge()})
-    monkeypatch.setattr("benchmark.framing.load_dataset", lambda path: faces)
+    records = {"edge": {"protocol": {"select": "PublicTest"}}}
+    monkeypatch.setattr("benchmark.framing.models_and_data", lambda *asked: (records, {"edge": Edge()}, faces))
     monkeypatch.setattr("benchmark.framing.BlazeFace", Somewhere)
     assert main(["--results", str(tmp_path), "--faces", "20"]) == 0
     table = pd.read_csv(tmp_path / "synthetic" / "framing.csv")

@@ -8,10 +8,11 @@ from PIL import Image
 from benchmark.analysis import drops
 from benchmark.data import DataError
 from benchmark.findings import find
-from benchmark.outside import choose, read_outside
+from benchmark.outside import read_outside
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.run import main
 from benchmark.store import Store
+from benchmark.stored import choose
 from benchmark.study import Study
 from features.rows import as_images
 from models.faces import Face
@@ -113,7 +114,7 @@ def test_stored_models_are_scored_ranked_as_before_and_compared(crops, results, 
         assert (root / "confusion" / f"{name}.png").is_file()
     page = (root / "report.html").read_text("utf-8")
     assert "Faces from elsewhere" in page
-    assert "python -m benchmark.run --evaluate web-photos --cropped" in page
+    assert "web photos&#39; --cropped" in page, "the command that makes it again"
     assert not (root / "best.json").exists(), "faces from elsewhere choose no model"
 
 
@@ -127,6 +128,28 @@ def test_what_is_fresh_is_not_scored_again(crops, results, monkeypatch):
     monkeypatch.setattr("benchmark.derive.derive", find)
     assert main(arguments) == 0
     assert json.loads(path.read_text("utf-8"))["finished"] == finished
+    (crops / "test" / "contempt" / "2.png").write_bytes((crops / "loose.png").read_bytes())
+    with pytest.raises(pytest.fail.Exception, match="again"):
+        main(arguments)  # what is left out is told by the records too
+
+
+def test_scores_on_other_photos_are_never_shown_as_these(crops, results, capsys):
+    arguments = ["--evaluate", str(crops), "--cropped", "--models", "majority", "--results", str(results)]
+    assert main(arguments) == 0
+    next(crops.glob("test/anger/*.png")).unlink()
+    for model in (results / "fer2013" / "kaggle" / "models").glob("majority.*"):
+        model.rename(model.with_suffix(model.suffix + ".away"))
+    assert main(arguments) == 2
+    assert "no model of a finished run" in capsys.readouterr().err
+    for model in (results / "fer2013" / "kaggle" / "models").glob("majority.*.away"):
+        model.rename(model.with_suffix(""))
+    assert main(arguments) == 0
+    assert "held scores on other photos" in capsys.readouterr().err
+
+
+def test_videos_are_counted_and_left_out(crops):
+    (crops / "test" / "anger" / "clip.mp4").write_bytes(b"frames of one person")
+    assert read_outside(crops, cropped=True).skipped["videos"] == 1
 
 
 def test_models_are_chosen_by_name(results):
@@ -139,9 +162,23 @@ def test_models_are_chosen_by_name(results):
         choose(results, None)
 
 
-def test_the_options_belong_to_evaluate(capsys):
-    assert main(["--all", "--cropped"]) == 2
-    assert "--evaluate" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--all", "--cropped"], "--cropped: only with --evaluate"),
+        (["--evaluate", "x", "--protocol", "seed", "--dry-run"], "--dry-run, --protocol: not with --evaluate"),
+        (["--evaluate", "x", "--limit", "7"], "--limit: not with"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(arguments, words, capsys):
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_written_are_an_error(crops, results, capsys):
+    (results / "web-photos").write_text("in the way")
+    assert main(["--evaluate", str(crops), "--cropped", "--results", str(results)]) == 2
+    assert "choose --results" in capsys.readouterr().err
 
 
 def test_the_drop_has_newcombes_interval(record):

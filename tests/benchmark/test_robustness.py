@@ -27,7 +27,7 @@ class Brightness:
 def folder(faces, tmp_path, monkeypatch):
     """A results folder of two recognizers on a few synthetic faces, which are the data of the command line too."""
     few = faces.limited(150)
-    monkeypatch.setattr("benchmark.robustness.load_dataset", lambda path: few)
+    monkeypatch.setattr("benchmark.stored.load_dataset", lambda path, limit: few)
     setting = Setting(PROTOCOLS["kaggle"])
     study = Study([recognizers()[name] for name in ("majority", "hog_svm")], [0], few, setting, tmp_path / "kaggle")
     assert [record["status"] for _, _, record in study.execute()] == ["ok", "ok"]
@@ -37,7 +37,7 @@ def folder(faces, tmp_path, monkeypatch):
 def test_accuracy_is_of_the_corrupted_faces(faces):
     split = faces["PrivateTest"].sample(50)
     table = robustness({"brightness": Brightness()}, split)
-    assert len(table.columns) == 2 + 3 * len(CORRUPTIONS)
+    assert len(table.columns) == 3 + 3 * len(CORRUPTIONS)
     right = Brightness().predict_proba(corrupt(split.X, "brightness", 3)).argmax(axis=1) == split.y
     assert table.loc["brightness", "brightness_3"] == right.mean()
     assert table.loc["brightness", "faces"] == len(split)
@@ -57,7 +57,7 @@ def test_the_command_brings_table_figure_and_report_up_to_date(folder, capsys, m
     assert main([str(folder), "--faces", "40"]) == 0
     table = pd.read_csv(folder / "analysis" / "robustness.csv", index_col="recognizer")
     assert set(table.index) == {"majority", "hog_svm"}
-    majority = table.loc["majority"].drop("faces")
+    majority = table.loc["majority"].drop(["faces", "amounts"])
     assert majority.nunique() == 1, "what answers the same to every face cannot break"
     assert (folder / "figures" / "robustness.png").is_file()
     assert "Corrupted faces" in (folder / "report.html").read_text("utf-8")
@@ -77,12 +77,28 @@ def test_a_model_of_another_run_is_not_measured(folder, capsys):
     (folder / "models" / "hog_svm.joblib").unlink()
     assert main([str(folder)]) == 2
     error = capsys.readouterr().err
-    assert "majority: its model is of another run" in error
+    assert "majority: majority.joblib is of another run" in error
     assert "no model of a finished run" in error
 
 
+def test_models_of_edited_code_are_not_measured(folder, capsys, monkeypatch):
+    monkeypatch.setattr("benchmark.stored.code_digest", lambda module: "edited")
+    assert main([str(folder)]) == 2
+    assert "the code of hog_svm was edited since it ran" in capsys.readouterr().err
+
+
+def test_what_cannot_be_compared_is_not_kept_together(folder, monkeypatch):
+    monkeypatch.setattr("benchmark.derive.derive", lambda root: None)
+    assert main([str(folder), "--faces", "40"]) == 0
+    (folder / "models" / "hog_svm.joblib").unlink()
+    (folder / "models" / "hog_svm.skops").unlink()
+    assert main([str(folder), "--faces", "8"]) == 0
+    store = Store(folder)
+    assert load_robustness(store, finished(store.records())).index.tolist() == ["majority"]
+
+
 def test_other_data_and_empty_folders_are_refused(folder, faces, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("benchmark.robustness.load_dataset", lambda path: faces)
+    monkeypatch.setattr("benchmark.stored.load_dataset", lambda path, limit: faces)
     assert main([str(folder)]) == 2
     assert "--data" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2

@@ -52,3 +52,12 @@ def test_two_seeds_are_two_records(store, record, probabilities):
     for seed in (0, 1):
         store.write(record("majority", [0] * 7, [0] * 7, seed=seed), probabilities)
     assert [each["seed"] for each in store.records()] == [0, 1]
+
+
+def test_a_loss_that_was_infinite_makes_no_record_vanish(tmp_path, record, probabilities):
+    store = Store(tmp_path)
+    history = {"loss": [1.0, float("nan")], "val_loss": [float("inf"), 2.0]}
+    store.write(record("a", [0] * 7, [0] * 7, history=history), probabilities)
+    assert store.read("a", 0)["history"]["loss"][0] == 1.0
+    store.write(record("a", [0] * 7, [0] * 7, history={"loss": [1.0], "val_loss": [1.0, 2.0]}), probabilities)
+    assert store.read("a", 0) is None

@@ -113,6 +113,7 @@ class NoValidation(type(recognizers()["majority"].make())):
 def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_protocols(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(NoValidation, "fits", 0)
     monkeypatch.setattr("models.registry.find", lambda name: entry)
+    monkeypatch.setattr("benchmark.stored.find", lambda name: entry)
     entry = Entry("majority", "floor", NoValidation)
 
     def run(protocol, **options):

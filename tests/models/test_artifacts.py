@@ -1,5 +1,6 @@
 import json
 import os
+import pathlib
 import pickle
 import subprocess
 
@@ -9,7 +10,7 @@ import skops.io
 
 from features.rows import N_PIXELS
 from models import ArtifactError, artifacts, load
-from models.files import sha256
+from models.files import sha256, write_whole
 from models.majority import Majority
 
 ROWS = np.zeros((4, N_PIXELS), np.uint8)
@@ -134,11 +135,46 @@ def test_a_changed_copy_is_refused(saved):
         load(saved)
 
 
-def test_of_types_that_no_model_has_nothing_is_made(saved):
+@pytest.mark.parametrize("hostile", [subprocess.Popen, write_whole, os.system])
+def test_of_what_no_model_has_nothing_is_made(saved, hostile):
+    with_copy(saved, lambda copy: skops.io.dump({"model": Majority(), "bomb": hostile}, copy))
+    with pytest.raises(ArtifactError, match="do not use this file"):
+        load(saved)
+
+
+def test_a_copy_that_is_no_skops_file_is_refused(saved):
+    with_copy(saved, lambda copy: copy.write_bytes(b"junk"))
+    with pytest.raises(ArtifactError, match="damaged"):
+        load(saved)
+
+
+def with_copy(saved, write):
+    """Put another safe copy beside a model, and its digest into the card."""
     copy = saved.with_suffix(".skops")
-    skops.io.dump({"model": Majority(), "bomb": subprocess.Popen}, copy)
+    write(copy)
     path = saved.with_suffix(".json")
     card = {**json.loads(path.read_text("utf-8")), "safe_copy_sha256": sha256(copy)}
     path.write_text(json.dumps(card), "utf-8")
-    with pytest.raises(ArtifactError, match="types that no model has"):
-        load(saved)
+
+
+def test_a_copy_that_would_not_load_is_not_written(saved):
+    recognizer = load(saved)
+    recognizer.extra = pathlib.PurePosixPath
+    with pytest.warns(UserWarning, match=r"the model holds pathlib\.PurePosixPath"):
+        card = artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
+    assert "safe_copy_sha256" not in card
+    assert not list(saved.parent.glob("*.skops"))
+    assert load(saved).predict(ROWS).tolist() == [0] * 4
+
+
+def test_an_earlier_model_stays_whole_until_the_new_one_is(saved, monkeypatch):
+    def full(recognizer, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    recognizer = load(saved)
+    before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
+    monkeypatch.setattr("models.safe_copy.write", full)
+    with pytest.raises(OSError, match="space"):
+        artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
+    assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
