@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -48,14 +49,19 @@ def crops(faces, tmp_path):
     return folder
 
 
-@pytest.fixture
-def results(faces, tmp_path):
-    """The parent of results folders, with two recognizers in the place of those of FER2013."""
-    names = ("majority", "hog_svm")
-    root = tmp_path / "results" / "fer2013" / "kaggle"
-    study = Study([recognizers()[name] for name in names], [0], faces.limited(150), Setting(PROTOCOLS["kaggle"]), root)
+@pytest.fixture(scope="module")
+def trained(faces, tmp_path_factory):
+    root = tmp_path_factory.mktemp("trained") / "fer2013" / "kaggle"
+    entries = [recognizers()[name] for name in ("majority", "hog_svm")]
+    study = Study(entries, [0], faces.limited(150), Setting(PROTOCOLS["kaggle"]), root)
     assert [record["status"] for _, _, record in study.execute()] == ["ok", "ok"]
-    return tmp_path / "results"
+    return root.parents[1]
+
+
+@pytest.fixture
+def results(trained, tmp_path):
+    """The parent of results folders, with two recognizers in the place of those of FER2013."""
+    return shutil.copytree(trained, tmp_path / "results")
 
 
 def test_crops_are_read_as_they_are_and_folders_label_them(crops, faces):

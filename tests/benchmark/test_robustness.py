@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,15 +25,20 @@ class Brightness:
         return np.eye(7)[np.where(X.mean(axis=1) > 127, 3, 0)]
 
 
-@pytest.fixture
-def folder(faces, tmp_path, monkeypatch):
-    """A results folder of two recognizers on a few synthetic faces, which are the data of the command line too."""
-    few = faces.limited(150)
-    monkeypatch.setattr("benchmark.stored.load_dataset", lambda path, limit: few)
-    setting = Setting(PROTOCOLS["kaggle"])
-    study = Study([recognizers()[name] for name in ("majority", "hog_svm")], [0], few, setting, tmp_path / "kaggle")
+@pytest.fixture(scope="module")
+def trained(faces, tmp_path_factory):
+    root = tmp_path_factory.mktemp("trained") / "kaggle"
+    entries = [recognizers()[name] for name in ("majority", "hog_svm")]
+    study = Study(entries, [0], faces.limited(150), Setting(PROTOCOLS["kaggle"]), root)
     assert [record["status"] for _, _, record in study.execute()] == ["ok", "ok"]
-    return study.store.root
+    return root
+
+
+@pytest.fixture
+def folder(trained, faces, tmp_path, monkeypatch):
+    """A results folder of two recognizers on a few synthetic faces, which are the data of the command line too."""
+    monkeypatch.setattr("benchmark.stored.load_dataset", lambda path, limit: faces.limited(150))
+    return shutil.copytree(trained, tmp_path / "kaggle")
 
 
 def test_accuracy_is_of_the_corrupted_faces(faces):

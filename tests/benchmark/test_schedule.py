@@ -13,11 +13,15 @@ def test_cheap_ones_come_first_and_ensembles_last():
 def test_times_are_those_of_finished_runs_and_the_first_folder_counts(record, probabilities, tmp_path):
     own, reference = tmp_path / "own", tmp_path / "reference"
     labels = [*range(7)]
-    Store(own).write(record("hog_svm", labels, labels, cost={"fit_seconds": 7.0}), probabilities)
+
+    def cost(seconds):
+        return {"fit_seconds": seconds, "ms_per_face": 1.0, "peak_memory_mb": 1.0, "artifact_mb": 1.0}
+
+    Store(own).write(record("hog_svm", labels, labels, cost=cost(7.0)), probabilities)
     Store(own).write({**record("cnn", labels, labels), "status": "failed"})
-    Store(reference).write(record("hog_svm", labels, labels, cost={"fit_seconds": 1.0}), probabilities)
-    Store(reference).write(record("cnn", labels, labels, cost={"fit_seconds": 140.0}), probabilities)
-    vote = record("vote", labels, labels, cost={"fit_seconds": 147.0}, members={"cnn": "0"})
+    Store(reference).write(record("hog_svm", labels, labels, cost=cost(1.0)), probabilities)
+    Store(reference).write(record("cnn", labels, labels, cost=cost(140.0)), probabilities)
+    vote = record("vote", labels, labels, cost=cost(147.0), members={"cnn": "0"})
     Store(reference).write(vote, probabilities)
     assert measured_seconds([own, reference]) == {"hog_svm": 0.1, "cnn": 2.0, "vote": 0.0}
     assert measured_seconds([tmp_path / "nothing"]) == {}
