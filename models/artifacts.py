@@ -158,9 +158,8 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
 def _checked(artifact: Path, card: Mapping[str, Any]) -> Path:
     """Return the file to load, the copy that runs no code where there is one, after comparing all with the card."""
     copy = artifact.with_suffix(safe_copy.SUFFIX)
-    sums = {artifact: card["sha256"]}
-    if copy.is_file():
-        sums[copy] = card.get("safe_copy_sha256")
+    sums = {artifact: card["sha256"], copy: card.get("safe_copy_sha256")}
+    sums = {file: digest for file, digest in sums.items() if file.is_file()}
     for file, digest in sums.items():
         if sha256(file) != digest:
             raise ArtifactError(
@@ -171,9 +170,9 @@ def _checked(artifact: Path, card: Mapping[str, Any]) -> Path:
 
 
 def read_card(artifact: Path) -> dict[str, Any]:
-    """Return the card beside `artifact`, whose file must exist."""
+    """Return the card beside `artifact`, which must exist, or its copy that runs no code."""
     path = artifact.with_suffix(".json")
-    if not artifact.is_file():
+    if not _is_there(artifact):
         known = sorted(file.name for file in artifact.parent.glob("*") if file.suffix in SUFFIXES)
         raise ArtifactError(
             f"{artifact}: no such file"
@@ -234,7 +233,7 @@ def _load_best(results: Path) -> Any:
 
 def _missing(artifact: Path) -> str:
     """Return the name of the first file that loading `artifact` would miss, or an empty string."""
-    if not artifact.is_file():
+    if not _is_there(artifact):
         return artifact.name
     for stem in read_card(artifact)["members"].values():
         try:
@@ -242,6 +241,10 @@ def _missing(artifact: Path) -> str:
         except ArtifactError:
             return stem
     return ""
+
+
+def _is_there(artifact: Path) -> bool:
+    return artifact.is_file() or artifact.with_suffix(safe_copy.SUFFIX).is_file()
 
 
 def _sibling(artifact: Path, stem: str) -> Path:
