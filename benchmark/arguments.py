@@ -67,7 +67,8 @@ def check_together(args: argparse.Namespace) -> None:
     UsageError
         If options of ``--evaluate`` stand without it, or others with it.
     """
-    given = {name for name, value in vars(args).items() if value != build_parser().get_default(name)}
+    parser = build_parser()
+    given = {name for name, value in vars(args).items() if value != parser.get_default(name)}
     strange = given & EVALUATES if not args.evaluate else given - EVALUATES - {"evaluate", "results", "rerun"}
     if strange:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(strange))

@@ -36,7 +36,7 @@ def corrupt(X: NDArray[np.uint8], kind: str, strength: int, seed: int = 0) -> ND
     kind : str
         One of `CORRUPTIONS`.
     strength : int
-        1, 2 or 3; 0 returns the faces as they are.
+        1, 2 or 3.
     seed : int
         The same seed gives the same faces, whatever else is corrupted.
 
@@ -49,10 +49,8 @@ def corrupt(X: NDArray[np.uint8], kind: str, strength: int, seed: int = 0) -> ND
     ValueError
         If there is no such corruption or strength.
     """
-    if kind not in CORRUPTIONS or strength not in range(len(STRENGTHS) + 1):
-        raise ValueError(f"no corruption {kind!r} of strength {strength}: use 0 to 3 of {', '.join(CORRUPTIONS)}")
-    if strength == 0:
-        return X.copy()
+    if kind not in CORRUPTIONS or strength not in STRENGTHS:
+        raise ValueError(f"no corruption {kind!r} of strength {strength}: use 1 to 3 of {', '.join(CORRUPTIONS)}")
     change, amounts = CORRUPTIONS[kind]
     generator = np.random.default_rng((seed, zlib.crc32(kind.encode()), strength))
     faces = [change(face.astype(float), amounts[strength - 1], generator) for face in as_images(X)]

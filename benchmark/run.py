@@ -65,7 +65,7 @@ def _main(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        return _no_space(args, error)
+        return _cannot_write(args, error)
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
@@ -77,11 +77,11 @@ def _main(args: argparse.Namespace) -> int:
 
             derive(compared)
     except OSError as error:
-        return _no_space(args, error)
+        return _cannot_write(args, error)
     return max(codes)
 
 
-def _no_space(args: argparse.Namespace, error: OSError) -> int:
+def _cannot_write(args: argparse.Namespace, error: OSError) -> int:
     fix = "make it writable, free some space, or choose --results DIR"
     print(f"error: {error.filename or args.results}: {error.strerror}: {fix}", file=sys.stderr)
     return 2

@@ -45,14 +45,22 @@ def load_finished(root: Path, record: Record) -> Any:
     Raises
     ------
     ArtifactError
-        If its file is missing, damaged or of another run, or the code that it needs was edited since.
+        If its file, or a member's, is missing, damaged or of another run, or the code that it needs was edited since.
     """
     recognizer = load(root / "models" / record["artifact"])
-    if recognizer.card_["sha256"] != record["artifact_sha256"]:
-        raise ArtifactError(f"{record['artifact']} is of another run than the record: run it again")
+    _check(recognizer, record)
+    for name, member in getattr(recognizer, "members_", {}).items():
+        _check(member, Store(root).read(name, record["seed"]))
+    return recognizer
+
+
+def _check(recognizer: Any, record: Record | None) -> None:
+    """Raise an error unless a loaded recognizer is the record's, by code that is still the same."""
+    card = recognizer.card_
+    if record is None or card["sha256"] != record["artifact_sha256"]:
+        raise ArtifactError(f"{card['artifact']} is of another run than the record: run it again")
     if run_digest(record, code_digest(find(record["recognizer"]).module)) != record["digest"]:
         raise ArtifactError(f"the code of {record['recognizer']} was edited since it ran: run it again")
-    return recognizer
 
 
 def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:

@@ -173,7 +173,9 @@ def predict_photos(
 
 
 def side_by_side(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Return the probabilities of several recognizers for the same rows; ensembles take those of their members.
+    """Return the probabilities of several recognizers for the same rows.
+
+    An ensemble takes those of its members where these very models are among them.
 
     Parameters
     ----------
@@ -190,11 +192,16 @@ def side_by_side(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dic
     for name in sorted(recognizers, key=lambda name: hasattr(recognizers[name], "combine")):
         recognizer = recognizers[name]
         members = getattr(recognizer, "members_", {})
-        if members and all(recognizers.get(each) is not None for each in members):
+        if members and all(_same_model(member, recognizers.get(each)) for each, member in members.items()):
             found[name] = recognizer.combine(found)
         else:
             found[name] = all_emotions(recognizer, rows)
     return {name: found[name] for name in recognizers}
+
+
+def _same_model(one: Any, other: Any) -> bool:
+    cards = [getattr(each, "card_", {}) for each in (one, other)]
+    return one is other or ("sha256" in cards[0] and cards[0]["sha256"] == cards[1].get("sha256"))
 
 
 def all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -14,9 +14,9 @@ def change(X, kind, strength):
 def test_faces_change_more_with_strength_and_always_alike(faces, kind):
     X = faces["PrivateTest"].X[:40]
     before = X.copy()
-    changes = [change(X, kind, strength) for strength in (0, *STRENGTHS)]
+    changes = [change(X, kind, strength) for strength in STRENGTHS]
     assert changes == sorted(changes)
-    assert changes[0] == 0 < changes[1]
+    assert changes[0] > 0
     np.testing.assert_array_equal(X, before)
     first, again, other = (corrupt(X, kind, 2, seed) for seed in (0, 0, 1))
     assert first.dtype == np.uint8 and first.shape == X.shape
@@ -45,7 +45,7 @@ def test_amounts_are_what_the_table_says():
     assert (np.sign(centre).mean(axis=1) ** 2 < 0.1).all(), "in all directions"
 
 
-@pytest.mark.parametrize(("kind", "strength"), [("fog", 1), ("blur", 4), ("blur", -1)])
+@pytest.mark.parametrize(("kind", "strength"), [("fog", 1), ("blur", 4), ("blur", 0)])
 def test_an_unknown_corruption_is_refused(kind, strength):
     with pytest.raises(ValueError, match="no corruption"):
         corrupt(np.zeros((1, 2304), np.uint8), kind, strength)

@@ -220,16 +220,8 @@ def test_records(folder, record, probabilities):
         assert sorted(board["recognizer"]) in (["a"], ["a", "b"])
         assert board["rank"][0] == 1
 
-    @given(damaged(whole.encode()))
-    def check_bytes(content):
-        check(content)
-
-    @given(altered(whole))
-    def check_values(content):
-        check(content)
-
-    check_bytes()
-    check_values()
+    given(damaged(whole.encode()))(check)()
+    given(altered(whole))(check)()
 
 
 def test_cards(folder):
@@ -244,16 +236,8 @@ def test_cards(folder):
         message = refusal(ArtifactError, load, path)
         assert message is None or "majority" in message
 
-    @given(damaged(whole.encode()))
-    def check_bytes(content):
-        check(content)
-
-    @given(altered(whole))
-    def check_values(content):
-        check(content)
-
-    check_bytes()
-    check_values()
+    given(damaged(whole.encode()))(check)()
+    given(altered(whole))(check)()
 
 
 def test_archives_write_nothing_outside_and_bombs_are_not_unpacked(folder):

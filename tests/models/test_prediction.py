@@ -9,7 +9,8 @@ from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models.faces import Face
 from models.majority import Majority
-from models.prediction import predict_images, predict_photos
+from models.prediction import predict_images, predict_photos, side_by_side
+from models.soft_voting import SoftVoting
 from models.sources import Photo
 
 
@@ -98,3 +99,30 @@ def test_models_stand_side_by_side(majority, tmp_path):
 def test_nothing_at_all_is_an_empty_table(majority, tmp_path):
     assert len(predict_images(tmp_path, model=majority)) == 0
     assert list(predict_images([], model=majority).columns)[:2] == ["file", "frame"]
+
+
+class Fixed:
+    """Says the same of every face; counts how often it is asked."""
+
+    classes_ = np.arange(7)
+
+    def __init__(self, label, sha256):
+        self.label, self.card_, self.asked = label, {"sha256": sha256}, 0
+
+    def predict_proba(self, X):
+        self.asked += 1
+        return np.tile(np.eye(7, dtype=np.float32)[self.label], (len(X), 1))
+
+
+def test_an_ensemble_shares_the_probabilities_of_its_own_members_only():
+    rows = np.zeros((3, 2304), np.uint8)
+    inside = Fixed(3, "same")
+    vote = SoftVoting().fit({"a": np.eye(7)}, np.arange(7), np.arange(7)).attach({"a": inside})
+    beside = Fixed(3, "same")
+    assert side_by_side({"vote": vote, "a": beside}, rows)["vote"].argmax(axis=1).tolist() == [3] * 3
+    assert (inside.asked, beside.asked) == (0, 1), "the same model is asked once"
+    other = Fixed(5, "other")
+    found = side_by_side({"vote": vote, "a": other}, rows)
+    assert list(found) == ["vote", "a"]
+    assert found["vote"].argmax(axis=1).tolist() == [3] * 3, "another model of that name has no vote"
+    assert found["a"].argmax(axis=1).tolist() == [5] * 3
