@@ -164,6 +164,10 @@ def test_an_uploaded_face_is_answered_and_nothing_is_kept(open_page, served, pho
 def test_the_webcam_is_answered_and_nothing_is_kept(open_page, served):
     page = open_page()
     page.get_by_text("Click to Access Webcam").click()
+    # Before its first frame the camera has no picture to take.
+    page.wait_for_function(
+        "document.querySelector('video')?.readyState >= 2 && document.querySelector('video').videoWidth"
+    )
     page.get_by_label("capture photo").click()
     page.wait_for_selector(".answer .photo")
     assert "No face found" in page.locator(".answer .summary").inner_text()
