@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ class Store:
         """Store a run. The record comes last, so that what has a record is complete."""
         path = self.path(record["recognizer"], record["seed"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        full = {"schema": SCHEMA, **record, "finished": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        full = {"schema": SCHEMA, **record, "finished": datetime.now(UTC).isoformat(timespec="seconds")}
         if probabilities is not None:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **vars(probabilities))

@@ -1,9 +1,11 @@
 """What happens when things go wrong while the main job runs: killed, terminated, two at once, no space, no network."""
 
+import contextlib
 import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,24 +16,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Store
 from benchmark.study import Study
+from features.cache import read_arrays
 from models.registry import Entry, recognizers
 
 ROOT = Path(__file__).parents[2]
 CLASSICAL = ["--only", "majority", "hog_svm", "lbp_xgb", "--limit", "100", "--set", "lbp_xgb.n_estimators=20"]
 FOLDER = Path("synthetic", "kaggle-limit100-lbp_xgb.n_estimators=20")
+NETWORK = ["--only", "cnn_aug", "--limit", "100", "--set", "cnn_aug.epochs=40"]
 
 
 def start(arguments, results, **options):
-    command = [sys.executable, "-m", "benchmark.run", *arguments, "--results", str(results)]
+    return start_module("benchmark.run", *arguments, "--results", results, **options)
+
+
+def start_module(*arguments, **options):
     environment = {name: value for name, value in os.environ.items() if name != "FER2013"}
     environment["PYTHONPATH"] = str(ROOT / "tests" / "offline")
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-m", *map(str, arguments)], cwd=ROOT, env=environment, **pipes, **options)
 
 
 def unharmed(root):
@@ -44,12 +51,19 @@ def unharmed(root):
     return {record["recognizer"]: record["probabilities_sha256"] for record in records}
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
-def test_killed_at_random_moments_it_goes_on_and_ends_as_undisturbed(kills, tmp_path):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The results folder of the classical job that nothing disturbed, and the seconds that it took."""
+    results = tmp_path_factory.mktemp("undisturbed")
     began = time.monotonic()
-    undisturbed = start(CLASSICAL, tmp_path / "undisturbed")
-    assert undisturbed.wait() == 0, undisturbed.stderr.read()
-    seconds = time.monotonic() - began
+    job = start(CLASSICAL, results)
+    assert job.wait() == 0, job.stderr.read()
+    return results / FOLDER, time.monotonic() - began
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
+def test_killed_at_random_moments_it_goes_on_and_ends_as_undisturbed(kills, undisturbed, tmp_path):
+    whole, seconds = undisturbed
     moments = random.Random(0)
     finished = {}
     for _ in range(kills):
@@ -62,10 +76,71 @@ def test_killed_at_random_moments_it_goes_on_and_ends_as_undisturbed(kills, tmp_
         finished = now
     last = start(CLASSICAL, tmp_path / "killed")
     assert last.wait() == 0, last.stderr.read()
-    assert unharmed(tmp_path / "killed" / FOLDER) == unharmed(tmp_path / "undisturbed" / FOLDER)
-    boards = [pd.read_csv(tmp_path / name / FOLDER / "leaderboard.csv") for name in ("killed", "undisturbed")]
+    assert unharmed(tmp_path / "killed" / FOLDER) == unharmed(whole)
+    boards = [pd.read_csv(root / "leaderboard.csv") for root in (tmp_path / "killed" / FOLDER, whole)]
     costs = ["fit_seconds", "ms_per_face"]
     pd.testing.assert_frame_equal(*(board.drop(columns=costs) for board in boards))
+
+
+def epochs_kept(cache):
+    """Return how many epochs of the training are kept, 0 where there is none."""
+    for path in cache.glob("training-*.npz"):
+        return len(json.loads(str(read_arrays(path)["history"]))["loss"])
+    return 0
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_a_training_that_is_killed_goes_on_after_its_last_epoch_and_ends_with_the_same_weights(
+    kills, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "cache"))
+    moments = random.Random(0)
+    kept = 0
+    for _ in range(kills):
+        process = start(NETWORK, tmp_path / "killed")
+        goal = kept + moments.randint(1, 2 if kills > 10 else 15)
+        while epochs_kept(tmp_path / "cache") < goal and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.1))  # at any moment of an epoch, or while its state is written
+        process.kill()
+        process.wait()
+        assert process.returncode == -signal.SIGKILL, "it is killed within the training"
+        assert epochs_kept(tmp_path / "cache") >= goal, "no epoch is lost"
+        kept = epochs_kept(tmp_path / "cache")
+    last = start(NETWORK, tmp_path / "killed")
+    assert last.wait() == 0, last.stderr.read()
+    assert not list((tmp_path / "cache").glob("training-*.npz")), "what is finished needs no state"
+    job = start(NETWORK, tmp_path / "whole")
+    assert job.wait() == 0, job.stderr.read()
+    (killed,), (whole,) = (list((tmp_path / name).glob("synthetic/*")) for name in ("killed", "whole"))
+    assert unharmed(killed) == unharmed(whole)
+    histories = [Store(root).records()[0]["history"] for root in (killed, whole)]
+    assert histories[0] == histories[1] and len(histories[0]["loss"]) == 40
+
+
+def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((60, 60), 90, np.uint8)).save(photo)
+    root = tmp_path / "read" / FOLDER
+    job = start(CLASSICAL, tmp_path / "read")
+    answers = []
+    while job.poll() is None:
+        readers = [
+            start_module("benchmark.report", root),
+            start_module("models.predict", photo, "--whole", "--results", root),
+            start_module("benchmark.data", "describe", "--figure", tmp_path / "classes.png"),
+        ]
+        for reader in readers:
+            _, errors = reader.communicate()
+            assert "Traceback" not in errors, errors
+            assert reader.returncode in (0, 2), errors
+            assert reader.returncode == 0 or "error: " in errors
+            answers.append((reader.args[2], reader.returncode))
+    assert job.returncode == 0, job.stderr.read()
+    assert ("benchmark.data", 0) in answers
+    for reader in (start_module("benchmark.report", root), start_module("models.predict", photo, "--results", root)):
+        assert reader.wait() == 0, reader.stderr.read()
+    assert unharmed(root) == unharmed(undisturbed[0])
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -147,6 +222,46 @@ def test_without_space_it_says_so_and_loses_nothing(tmp_path):
     assert unharmed(root) == before
     assert not list(tmp_path.glob("**/*.tmp")) + list(tmp_path.glob("**/*.partial.*"))
     again = start(["--only", "majority", "hog_svm", "--limit", "100"], tmp_path)
+    assert again.wait() == 0, again.stderr.read()
+    assert set(unharmed(root)) == {"majority", "hog_svm"}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 6 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_disk_that_takes_no_more_is_said_and_what_is_on_it_stays(fault, small_disk):
+    first = start(["--only", "majority", "--limit", "100"], small_disk)
+    assert first.wait() == 0, first.stderr.read()
+    (root,) = small_disk.glob("synthetic/*")
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    filler = small_disk / "filler"
+    if fault == "full":
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        assert shutil.disk_usage(small_disk).free == 0
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    process = start(["--only", "majority", "hog_svm", "--limit", "100"], small_disk)
+    _, errors = process.communicate()
+    assert process.returncode == 2, errors
+    assert errors.splitlines()[-1].startswith("error: ") and "choose --results DIR" in errors
+    assert "Traceback" not in errors
+    assert {path: path.read_bytes() for path in before} == before
+    if fault == "read-only":
+        subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    filler.unlink(missing_ok=True)
+    again = start(["--only", "majority", "hog_svm", "--limit", "100"], small_disk)
     assert again.wait() == 0, again.stderr.read()
     assert set(unharmed(root)) == {"majority", "hog_svm"}
 
