@@ -16,7 +16,7 @@ from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.ferplus import Votes, read_votes
 from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, caught, interruptible
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
-from benchmark.schedule import REFERENCE, cheapest_first, in_words, measured_seconds
+from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_long
 from benchmark.store import Store
 from benchmark.study import Run, Study
 from models.registry import Entry, recognizers
@@ -52,7 +52,8 @@ def _main(args: argparse.Namespace) -> int:
         if args.evaluate:
             return _evaluate(args)
         if args.list:
-            _print_list(known, measured_seconds([Path(args.results) / REFERENCE]))
+            results = Path(args.results)
+            _print_list(known, expected_seconds(results, [results / REFERENCE], TRAINING_FACES))
             return 0
         entries = select(known, ["*"] if args.all else args.only)
         # What is named is wanted without a GPU too.
@@ -94,8 +95,12 @@ def _run_setting(
     others = {record["data_fingerprint"] for record in Store(root).records()} - {data.fingerprint}
     if others:
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
-    seconds = measured_seconds([root, Path(args.results) / REFERENCE])
+    results, faces = Path(args.results), len(data[setting.protocol.fit])
+    seconds = expected_seconds(results, [root, results / REFERENCE], faces)
     study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root)
+    todo = {run.entry.name for run in study.runs if study.state(run, args.rerun) not in ("fresh", "broken")}
+    for warning in too_long(results, {name: seconds[name] for name in seconds if name in todo}, faces):
+        print(f"warning: {warning}", file=sys.stderr)
     if args.dry_run:
         if len(args.class_weight) > 1:
             print(f"{setting.folder}:")
@@ -155,9 +160,8 @@ def _announce(bar: tqdm, study: Study, pending: Sequence[Run], rerun: bool, seco
     if bar.disable or not pending:
         return
     bar.set_description(pending[0].entry.name)
-    faces = len(study.data[study.setting.protocol.fit])
     todo = [run.entry for run in pending if study.state(run, rerun) not in ("fresh", "broken") and not run.entry.skip()]
-    left = faces * sum(seconds.get(entry.name, 0.0) for entry in todo)
+    left = sum(seconds.get(entry.name, 0.0) for entry in todo)
     about = "about" if all(entry.name in seconds or entry.members for entry in todo) else "at least"
     bar.set_postfix_str(f"{about} {in_words(left)} to go" if left else "")
 
@@ -182,7 +186,7 @@ def _print_list(known: Mapping[str, Entry], seconds: Mapping[str, float]) -> Non
     for entry in cheapest_first(list(known.values()), seconds):
         family = "broken" if entry.error else entry.family
         measured = seconds.get(entry.name)
-        fit = in_words(TRAINING_FACES * measured) if measured and not entry.members else ""
+        fit = in_words(measured) if measured and not entry.members else ""
         reason = entry.skip()
         print(f"{entry.name:20} {family:10} {fit:>8}  {entry.summary}{f' (skipped: {reason})' if reason else ''}")
     if seconds:

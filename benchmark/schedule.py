@@ -3,29 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
 
 from benchmark.store import Store
 from models.registry import Entry
 
 REFERENCE = Path("fer2013", "kaggle")
+SCALING = "scaling.csv"
+LONG = 1800.0  # seconds
+QUADRATIC = 0.3
 
 
-def measured_seconds(roots: Iterable[Path]) -> dict[str, float]:
-    """Return the seconds a fit took for each training face, by recognizer; ensembles fit nothing that takes time.
+@dataclass(frozen=True)
+class Growth:
+    """Seconds of a fit: ``linear * faces + quadratic * faces**2``."""
+
+    linear: float = 1.0
+    quadratic: float = 0.0
+
+    def seconds(self, faces: float) -> float:
+        """Return the seconds for this number of faces."""
+        return self.linear * faces + self.quadratic * faces**2
+
+    def quadratic_share(self, faces: float) -> float:
+        """Return the share of the time that grows with the square of the faces."""
+        return self.quadratic * faces**2 / self.seconds(faces)
+
+
+def growth(path: Path) -> dict[str, Growth]:
+    """Return how the time of each recognizer grows, from the table of `benchmark.scaling`; nothing where it is not.
+
+    Both parts are at least zero and fitted by least squares of the relative error.
+    """
+    try:
+        table = pd.read_csv(path, index_col=["recognizer", "faces"])
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for name, costs in table.groupby(level="recognizer"):
+        faces = costs.index.get_level_values("faces").to_numpy(float)
+        seconds = np.maximum(costs["fit_seconds"].to_numpy(float), 1e-9)
+        parts = np.stack([faces, faces**2], axis=1) / seconds[:, None]
+        found[str(name)] = Growth(*nnls(parts, np.ones(len(faces)))[0])
+    return found
+
+
+def expected_seconds(results: Path, roots: Iterable[Path], faces: int) -> dict[str, float]:
+    """Return how long a fit is expected to take, by recognizer; ensembles fit nothing that takes time.
 
     Parameters
     ----------
+    results : Path
+        Where the table of `benchmark.scaling` is, which says how times grow: like the faces where it says nothing.
     roots : iterable of Path
         Results folders; the first one with a finished run of a recognizer counts.
+    faces : int
+        To be fitted on.
     """
+    grows = growth(results / REFERENCE.parent / SCALING)
     found: dict[str, float] = {}
     for root in roots:
         for record in Store(root).records():
             if record["status"] == "ok":
-                seconds = 0.0 if record.get("members") else record["cost"]["fit_seconds"]
-                found.setdefault(record["recognizer"], seconds / record["n_faces"]["fit"])
+                name, seconds = record["recognizer"], 0.0 if record.get("members") else record["cost"]["fit_seconds"]
+                cost = grows.get(name, Growth())
+                found.setdefault(name, seconds * cost.seconds(faces) / cost.seconds(record["n_faces"]["fit"]))
     return found
+
+
+def too_long(results: Path, seconds: Mapping[str, float], faces: int) -> list[str]:
+    """Return a warning for each recognizer that takes long because its time grows with the square of the faces.
+
+    Parameters
+    ----------
+    results, faces
+        As of `expected_seconds`.
+    seconds : mapping of str to float
+        What that function returned, of the recognizers that are to be fitted.
+    """
+    grows = growth(results / REFERENCE.parent / SCALING)
+    return [
+        f"{name} is expected to take {in_words(each)} on {faces:,} faces, "
+        f"{grows[name].quadratic_share(faces):.0%} of it growing with their square: --limit N takes a part of them"
+        for name, each in seconds.items()
+        if each > LONG and name in grows and grows[name].quadratic_share(faces) > QUADRATIC
+    ]
 
 
 def cheapest_first(entries: Sequence[Entry], seconds: Mapping[str, float]) -> list[Entry]:

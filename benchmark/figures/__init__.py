@@ -12,6 +12,7 @@ from benchmark.figures.overview import (
     CostDisplay,
     DistributionDisplay,
     EnsembleWeightsDisplay,
+    ScalingDisplay,
     ValidationTestDisplay,
 )
 from benchmark.figures.style import Display, save_figure, to_svg
@@ -29,6 +30,7 @@ __all__ = [
     "RecallDisplay",
     "ReliabilityDisplay",
     "RobustnessDisplay",
+    "ScalingDisplay",
     "TrainingDisplay",
     "ValidationTestDisplay",
     "save_figure",

@@ -169,3 +169,39 @@ class ClassWeightDisplay:
         row[-1].legend(frameon=False, fontsize=9, title="class weights")
         figure.suptitle(self.title, fontsize=11)
         return ax
+
+
+@dataclass(frozen=True)
+class ScalingDisplay:
+    """Seconds and memory of a fit against training faces, both axes logarithmic, a line a recognizer.
+
+    The table has the index levels recognizer and faces and the columns fit_seconds and peak_memory_mb.
+    """
+
+    table: pd.DataFrame
+    title: str
+    size: tuple[float, float] = (9.4, 4.2)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw the two panels in the place of `ax`."""
+        figure = ax.figure
+        (both,) = panels(ax, 1, 2)
+        faces = self.table.index.unique(level="faces").sort_values().to_numpy()
+        for panel, column, label in zip(
+            both, ("fit_seconds", "peak_memory_mb"), ("seconds", "peak memory, MB"), strict=True
+        ):
+            for place, name in enumerate(self.table.index.unique(level="recognizer")):
+                line = self.table.xs(name)[column]
+                look = {"color": PALETTE[place % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)]}
+                panel.loglog(line.index, line, markersize=5, label=name, **look)
+            low = panel.get_ylim()[0]
+            for power, dash in ((1, "--"), (2, ":")):
+                panel.loglog(
+                    faces, low * (faces / faces[0]) ** power, dash, color=MUTED, label=f"power {power}", zorder=0
+                )
+            tidy(panel, xlabel="training faces", ylabel=label)
+            panel.set_xticks(faces, [f"{n:,}" for n in faces], fontsize=8)
+            panel.minorticks_off()
+        figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+        figure.suptitle(self.title, fontsize=11)
+        return ax

@@ -1,4 +1,6 @@
-from benchmark.schedule import cheapest_first, in_words, measured_seconds
+import pytest
+
+from benchmark.schedule import SCALING, Growth, cheapest_first, expected_seconds, growth, in_words, too_long
 from benchmark.store import Store
 from models.registry import Entry
 
@@ -23,8 +25,30 @@ def test_times_are_those_of_finished_runs_and_the_first_folder_counts(record, pr
     Store(reference).write(record("cnn", labels, labels, cost=cost(140.0)), probabilities)
     vote = record("vote", labels, labels, cost=cost(147.0), members={"cnn": "0"})
     Store(reference).write(vote, probabilities)
-    assert measured_seconds([own, reference]) == {"hog_svm": 0.1, "cnn": 2.0, "vote": 0.0}
-    assert measured_seconds([tmp_path / "nothing"]) == {}
+    assert expected_seconds(tmp_path, [own, reference], 140) == {"hog_svm": 14.0, "cnn": 280.0, "vote": 0.0}
+    assert expected_seconds(tmp_path, [tmp_path / "nothing"], 140) == {}
+    table = tmp_path / "fer2013" / SCALING
+    table.parent.mkdir()
+    table.write_text("recognizer,faces,fit_seconds\nhog_svm,10,1\nhog_svm,20,4\nhog_svm,40,16\n", "utf-8")
+    assert expected_seconds(tmp_path, [own], 140) == pytest.approx({"hog_svm": 7.0 * (140 / 70) ** 2})
+
+
+def test_what_grows_with_the_square_is_told_from_what_does_not(tmp_path):
+    rows = [f"svm,{n},{0.1 * n + 1e-4 * n**2}\nlinear,{n},{0.2 * n}" for n in (1000, 2000, 4000, 8000)]
+    (tmp_path / "fer2013").mkdir()
+    table = tmp_path / "fer2013" / SCALING
+    table.write_text("\n".join(["recognizer,faces,fit_seconds", *rows]), "utf-8")
+    found = growth(table)
+    assert found["svm"].linear == pytest.approx(0.1) and found["svm"].quadratic == pytest.approx(1e-4)
+    assert found["svm"].quadratic_share(1000) == pytest.approx(0.5)
+    assert found["linear"].linear == pytest.approx(0.2) and found["linear"].quadratic == pytest.approx(0)
+    assert Growth().seconds(7) == 7.0
+    assert growth(tmp_path / "none.csv") == {}
+    seconds = {"svm": 11_000.0, "linear": 20_000.0, "other": 9_000.0}
+    (warning,) = too_long(tmp_path, seconds, 10_000)
+    assert warning.startswith("svm is expected to take 3 h 3 min on 10,000 faces, 91% of it") and "--limit" in warning
+    assert too_long(tmp_path, {"svm": 100.0}, 10_000) == []
+    assert too_long(tmp_path, seconds, 300) == []
 
 
 def test_durations_in_words():
