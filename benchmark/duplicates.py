@@ -102,10 +102,10 @@ def near_pairs(X: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple[Ints, I
     correlation : ndarray of shape (n_pairs,), dtype float32
         Above `THRESHOLD`.
     """
-    fine, others_fine = _fine(X), _fine(others)
-    rows, other_rows = _candidates(fine, others_fine)
+    fine = _fine(X)
+    rows, other_rows = _candidates(fine, others)
     blocks = [slice(start, start + _BLOCK) for start in range(0, len(rows), _BLOCK)]
-    found = [_correlation(fine[rows[block]], others_fine[other_rows[block]]) for block in blocks]
+    found = [_correlation(fine[rows[block]], _fine(others[other_rows[block]])) for block in blocks]
     correlation = np.concatenate([*found, np.empty(0, dtype=np.float32)])
     same = correlation > THRESHOLD
     return rows[same], other_rows[same], correlation[same]
@@ -122,14 +122,18 @@ def _fine(X: NDArray[np.uint8]) -> Floats:
     return images - gaussian_filter(images, (0, BLUR, BLUR))
 
 
-def _candidates(fine: Floats, others: Floats) -> tuple[Ints, Ints]:
+def _candidates(fine: Floats, others: NDArray[np.uint8]) -> tuple[Ints, Ints]:
     """Return the pairs whose cells correlate, by rows."""
-    cells_of_others = _cells(others, 0, 0).T
+    # Block by block, since the others as floats would take 12 times their memory.
+    starts = range(0, len(others), _BLOCK)
+    cells = [np.empty((0, (_CELLS_SIDE // CELL) ** 2), np.float32)]
+    cells += [_cells(_fine(others[start : start + _BLOCK]), 0, 0) for start in starts]
+    cells_of_others = np.concatenate(cells).T
     pairs = [np.empty(0, dtype=np.int64)]
     for turned, dy, dx in product((fine, fine[:, :, ::-1]), _COARSE_SHIFTS, _COARSE_SHIFTS):
-        cells = _cells(turned, dy, dx)
-        for start in range(0, len(cells), _BLOCK):
-            rows, other_rows = np.nonzero(cells[start : start + _BLOCK] @ cells_of_others > CANDIDATE)
+        own = _cells(turned, dy, dx)
+        for start in range(0, len(own), _BLOCK):
+            rows, other_rows = np.nonzero(own[start : start + _BLOCK] @ cells_of_others > CANDIDATE)
             pairs.append((start + rows) * len(others) + other_rows)
     rows, other_rows = np.divmod(np.unique(np.concatenate(pairs)), len(others))
     return rows, other_rows
