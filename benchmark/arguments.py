@@ -54,6 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
     option("--models", nargs="+", metavar="GLOB", help="of --evaluate: which (default: all that are stored)")
     option("--cropped", action="store_true", help="of --evaluate: the photos are faces already")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--scheduler", metavar="ADDRESS", help="do the runs on a Dask cluster, e.g. tcp://HOST:8786")
+    where.add_argument("--jobs", type=count(1), metavar="N", help="do N runs at once, the cores divided among them")
     option("--rerun", action="store_true", help="do the runs again although they are fresh")
     option("--dry-run", action="store_true", help="say what would be done and stop")
     return parser

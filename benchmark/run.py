@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ from benchmark.ferplus import Votes, read_votes
 from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, caught, interruptible
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
 from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_long
-from benchmark.store import Store
-from benchmark.study import Run, Study
+from benchmark.store import Record, Store
+from benchmark.study import Run, Study, StudyError
 from models.registry import Entry, recognizers
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 good, 1 some recognizer failed, 2 usage or data, 130 interrupted, 143 terminated.
+        0 good, 1 some recognizer failed, 2 usage, data or a cluster that is lost, 130 interrupted, 143 terminated.
     """
     try:
         with interruptible():
@@ -55,30 +55,31 @@ def _main(args: argparse.Namespace) -> int:
             results = Path(args.results)
             _print_list(known, expected_seconds(results, [results / REFERENCE], TRAINING_FACES))
             return 0
-        entries = select(known, ["*"] if args.all else args.only)
-        # What is named is wanted without a GPU too.
-        entries = [replace(entry, tier="cpu") if entry.name in (args.only or ()) else entry for entry in entries]
-        overrides = parse_overrides(args.set, known)
-        data = load_dataset(args.data, limit=args.limit)
-        protocol = PROTOCOLS[args.protocol]
-        votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if args.ferplus else None
-    except (UsageError, DataError) as error:
+        return _run(args, known)
+    except (UsageError, DataError, StudyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         return _cannot_write(args, error)
+
+
+def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
+    entries = select(known, ["*"] if args.all else args.only)
+    # What is named is wanted without a GPU too.
+    entries = [replace(entry, tier="cpu") if entry.name in (args.only or ()) else entry for entry in entries]
+    overrides = parse_overrides(args.set, known)
+    data = load_dataset(args.data, limit=args.limit)
+    protocol = PROTOCOLS[args.protocol]
+    votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if args.ferplus else None
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
+    codes = [_run_setting(args, entries, data, setting, votes) for setting in settings]
     compared = Path(args.results) / data.name / Setting(protocol, CLASS_WEIGHTS[0], args.limit, overrides).folder
-    try:
-        codes = [_run_setting(args, entries, data, setting, votes) for setting in settings]
-        if CLASS_WEIGHTS[0] not in schemes and not args.dry_run and Store(compared).records():
-            from benchmark.derive import derive
+    if CLASS_WEIGHTS[0] not in schemes and not args.dry_run and Store(compared).records():
+        from benchmark.derive import derive
 
-            derive(compared)
-    except OSError as error:
-        return _cannot_write(args, error)
+        derive(compared)
     return max(codes)
 
 
@@ -107,32 +108,46 @@ def _run_setting(
         for run in study.runs:
             print(f"{run.entry.name:20} seed {run.seed}  {study.state(run, args.rerun)}")
         return 0
-    return _execute(study, args.rerun, votes, seconds)
+    return _execute(study, args, votes, seconds)
 
 
-def _execute(study: Study, rerun: bool, votes: Votes | None, seconds: Mapping[str, float]) -> int:
-    failed, interrupted = False, None
-    bar = tqdm(total=len(study.runs), unit="run", disable=None)
-    _announce(bar, study, study.runs, rerun, seconds)
+def _execute(study: Study, args: argparse.Namespace, votes: Votes | None, seconds: Mapping[str, float]) -> int:
+    failed, stopped = False, None
+    pending = list(study.runs)
+    bar = tqdm(total=len(pending), unit="run", disable=None)
+    _announce(bar, study, pending, args.rerun, seconds)
     try:
-        for place, (run, _, record) in enumerate(study.execute(rerun), start=1):
+        for run, _, record in _runs(study, args, seconds):
             if record["status"] == "failed":
                 failed = True
                 tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
+            pending.remove(run)
             bar.update()
-            _announce(bar, study, study.runs[place:], rerun, seconds)
-    except KeyboardInterrupt as stop:
+            _announce(bar, study, pending, args.rerun, seconds)
+    except (KeyboardInterrupt, StudyError) as stop:
         caught()
-        interrupted = stop
+        stopped = stop
     finally:
         bar.close()
     if study.store.records():
-        _print_board(_derive(study, votes, search=not interrupted), SCORES, "records and models")
+        _print_board(_derive(study, votes, search=not stopped), SCORES, "records and models")
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)
-    if interrupted:
-        raise interrupted
+    if stopped:
+        raise stopped
     return int(failed)
+
+
+def _runs(study: Study, args: argparse.Namespace, seconds: Mapping[str, float]) -> Iterator[tuple[Run, str, Record]]:
+    if not (args.scheduler or args.jobs):
+        yield from study.execute(args.rerun)
+        return
+    try:
+        from benchmark.cluster import connect, execute_on
+    except ModuleNotFoundError as error:
+        raise StudyError(f"--scheduler and --jobs need {error.name}: pip install -e '.[cluster]'") from error
+    with connect(args.scheduler, args.jobs) as client:
+        yield from execute_on(client, study, args.rerun, seconds)
 
 
 def _evaluate(args: argparse.Namespace) -> int:

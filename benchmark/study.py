@@ -23,6 +23,10 @@ from models.artifacts import ArtifactError, save, versions
 from models.registry import Entry
 
 
+class StudyError(RuntimeError):
+    """Whoever was to do the runs cannot; the message says the fix."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One recognizer under one seed."""
@@ -74,14 +78,14 @@ class Study:
             return str(record["status"])
         return "fresh" if self.store.is_fresh(record, self.digest(run)) else "stale"
 
-    def execute(self, rerun: bool = False) -> Iterator[tuple[Run, str, Record]]:
-        """Do every run that is not fresh, one by one; yield each with its former state and its record.
+    def execute(self, rerun: bool = False, runs: Sequence[Run] | None = None) -> Iterator[tuple[Run, str, Record]]:
+        """Do every run that is not fresh, or of `runs`, one by one; yield each with its former state and its record.
 
         A run that fails leaves a record with its error, and the others go on; it never takes the place of a finished
         run. A run that another process is at comes last, and is taken from there.
         """
         busy: list[Run] = []
-        for run in self.runs:
+        for run in self.runs if runs is None else runs:
             waiting = {(each.entry.name, each.seed) for each in busy}
             if any((member, run.seed) in waiting for member in run.entry.members):
                 busy.append(run)
@@ -100,7 +104,7 @@ class Study:
         with self.store.lock(run.entry.name, run.seed).acquire(blocking=wait):
             state, record = self.state(run, rerun), self.store.read(run.entry.name, run.seed)
             if state != "fresh" or record is None:
-                record = self._do(run, fit=rerun)
+                record = self.do(run, fit=rerun)
         return run, state, record
 
     def digest(self, run: Run) -> str:
@@ -109,7 +113,7 @@ class Study:
         An ensemble depends on its members' probabilities as well.
         """
         return run_digest(
-            {**self._facts(run), "params": self._make(run).get_params(), "members": self._member_probabilities(run)},
+            {**self.facts(run), "params": self._make(run).get_params(), "members": self._member_probabilities(run)},
             self._code[run.entry.name],
         )
 
@@ -120,11 +124,15 @@ class Study:
         recognizer = run.entry.make() if run.entry.members else run.entry.make(random_state=run.seed)
         return recognizer.set_params(**self.setting.overrides.get(run.entry.name, {}))
 
-    def _do(self, run: Run, fit: bool) -> Record:
-        facts = self._facts(run)
+    def do(self, run: Run, fit: bool) -> Record:
+        """Do a run and store it; `fit` although another protocol has its model.
+
+        Whatever the recognizer raises is in the record.
+        """
+        facts = self.facts(run)
         reason = run.entry.skip() or self._skipped_member(run)
         if reason:
-            return self._unfinished({**facts, "status": "skipped", "error": reason})
+            return self.keep({**facts, "status": "skipped", "error": reason})
         try:
             facts["digest"] = self.digest(run)
             outcome = self._outcome(run, fit)
@@ -140,9 +148,7 @@ class Study:
             card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
         except Exception as error:  # whatever a recognizer raises is its row in the board
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
-            return self._unfinished(
-                {**facts, "status": "failed", "error": summary, "traceback": traceback.format_exc()}
-            )
+            return self.keep({**facts, "status": "failed", "error": summary, "traceback": traceback.format_exc()})
         artifact_mb = (self.store.root / "models" / card["artifact"]).stat().st_size / MB
         outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact_mb
         return self.store.write(
@@ -162,7 +168,8 @@ class Study:
             outcome.probabilities,
         )
 
-    def _unfinished(self, record: Record) -> Record:
+    def keep(self, record: Record) -> Record:
+        """Store a run that failed or was skipped, but not in the place of a finished one."""
         kept = self.store.read(record["recognizer"], record["seed"])
         return record if kept and kept["status"] == "ok" else self.store.write(record)
 
@@ -174,9 +181,7 @@ class Study:
 
     def _outcome(self, run: Run, fit: bool) -> Outcome:
         if not run.entry.members:
-            earlier, fitted = None, self._make(run)
-            if not fit and not getattr(fitted, "uses_validation", True):
-                earlier, fitted = self._fitted_before(run) or (None, fitted)
+            earlier, fitted = self._fitted_before(run, fit) or (None, self._make(run))
             return run_recognizer(fitted, self.data, self.setting, earlier)
         members = {}
         for name in run.entry.members:
@@ -186,8 +191,14 @@ class Study:
             members[name] = record, self.store.probabilities(record)
         return run_ensemble(self._make(run), members)
 
-    def _fitted_before(self, run: Run) -> tuple[Record, Any] | None:
+    def is_fitted(self, run: Run, fit: bool) -> bool:
+        """Return whether `do` would find the model of another protocol."""
+        return self._fitted_before(run, fit) is not None
+
+    def _fitted_before(self, run: Run, fit: bool) -> tuple[Record, Any] | None:
         """Return record and recognizer of a fresh run that differs in the validation split alone, if there is one."""
+        if fit or getattr(self._make(run), "uses_validation", True):
+            return None
         for protocol in PROTOCOLS.values():
             if protocol == self.setting.protocol or protocol.fit != self.setting.protocol.fit:
                 continue
@@ -203,7 +214,8 @@ class Study:
                 continue
         return None
 
-    def _facts(self, run: Run) -> Record:
+    def facts(self, run: Run) -> Record:
+        """Return what is known of a run before it is done."""
         protocol = self.setting.protocol
         return {
             "recognizer": run.entry.name,
