@@ -22,6 +22,8 @@ from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.others import beside_tools, published
 from benchmark.report.page import REPORT, render
 from benchmark.robustness import summary as robust
+from benchmark.scaling import summary as scaling
+from benchmark.schedule import SCALING
 from benchmark.store import Record
 from models.files import write_json, write_whole
 
@@ -114,7 +116,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
     ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights of
     their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces, ``<!-- tools: ROOT -->`` our best
-    beside the tools that people install, ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
+    beside the tools that people install, ``<!-- scaling: ROOT'S PARENT -->`` how costs grow, ``<!-- anchors -->`` the
+    published results; each ends with ``<!-- end -->``.
 
     Raises
     ------
@@ -137,6 +140,9 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         if "robustness" in found.tables:
             text = _between_markers(text, f"robustness: {root}", to_markdown(robust(found.tables["robustness"])))
         text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
+        if (found.root.parent / SCALING).exists():
+            costs = scaling(found.root.parent / SCALING).reset_index()
+            text = _between_markers(text, f"scaling: {found.root.parent.as_posix()}", to_markdown(costs))
     readme.write_text(text, "utf-8")
 
 

@@ -95,9 +95,9 @@ def _frames(file: str, every: float) -> Iterator[Photo]:
         raise PhotoError("a video needs PyAV: pip install 'fer-benchmark[video]'") from None
     try:
         with av.open(file) as container:
-            if not container.streams.video:
-                raise PhotoError("has no pictures: give a video or an image")
-            stream = container.streams.video[0]
+            stream = next(iter(container.streams.video), None)
+            if stream is None or stream.codec_context is None:
+                raise PhotoError("has no pictures that can be read: give a video or an image")
             if stream.width * stream.height > MEGAPIXELS * 1e6:
                 raise PhotoError(f"{stream.width}x{stream.height} pixels: scale it to at most {MEGAPIXELS} megapixels")
             due = 0.0

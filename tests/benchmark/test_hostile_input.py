@@ -8,6 +8,7 @@ import io
 import json
 import tarfile
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from features.cache import read_arrays
 from models import ArtifactError, artifacts, load
 from models.majority import Majority
 from models.photos import PhotoError, read_photo
+from models.sources import read_files
 
 
 @st.composite
@@ -159,6 +161,43 @@ def test_photos(form):
         assert message is None or ": " in message, "the fix follows what is wrong"
 
     check()
+
+
+def clip(form):
+    """Return a video of ten frames."""
+    av = pytest.importorskip("av", reason="needs PyAV: pip install -e '.[video]'")
+    file = io.BytesIO()
+    with av.open(file, "w", format=form) as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(0, 250, 25):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64), level, np.uint8), format="gray")
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("suffix", "form"), [("mp4", "mp4"), ("mkv", "matroska"), ("avi", "avi")])
+def test_videos(suffix, form, folder):
+    path = folder / f"clip.{suffix}"
+
+    @given(damaged(clip(form)))
+    def check(content):
+        path.write_bytes(content)
+        for photo in islice(read_files([str(path)], every=0.2), 100):
+            assert photo.image is not None or ": " in photo.error, "the fix follows what is wrong"
+
+    check()
+    assert sorted(folder.glob("*")) == [path]
+    path.unlink()
+
+
+def test_a_video_in_no_known_code(folder):
+    path = folder / "clip.avi"
+    path.write_bytes(clip("avi").replace(b"strh", b"JUNK"))
+    (photo,) = read_files([str(path)])
+    assert photo.error == "has no pictures that can be read: give a video or an image"
+    path.unlink()
 
 
 def test_image_folders(folder):

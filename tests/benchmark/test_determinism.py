@@ -1,0 +1,37 @@
+"""The same seed on the same machine gives the same records, models and probabilities, bit for bit."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmark.store import Store
+
+ROOT = Path(__file__).parents[2]
+JOB = ["--all", "--limit", "100", "--set", "cnn.epochs=2", "cnn_aug.epochs=1", "cnn_deep.epochs=1"]
+MEASURED = ("cost", "finished")
+
+
+def records(results):
+    (root,) = results.glob("synthetic/*")
+    return {
+        record["recognizer"]: {key: value for key, value in record.items() if key not in MEASURED}
+        for record in Store(root).records()
+    }
+
+
+def test_two_jobs_in_two_processes_write_the_same_records(tmp_path):
+    found = []
+    for name in ("first", "second"):
+        # Each with a cache of its own, so that the second computes its descriptors too.
+        environment = {**os.environ, "FER_BENCHMARK_CACHE": str(tmp_path / f"cache-{name}")}
+        environment.pop("FER2013", None)
+        command = [sys.executable, "-m", "benchmark.run", *JOB, "--results", str(tmp_path / name)]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found.append(records(tmp_path / name))
+    first, second = found
+    assert len(first) >= 10 and all("probabilities_sha256" in record for record in first.values())
+    # The digests of models and probabilities are in the records.
+    assert json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)

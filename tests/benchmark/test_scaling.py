@@ -1,0 +1,60 @@
+import pandas as pd
+import pytest
+
+from benchmark.data import load_dataset
+from benchmark.figures import ScalingDisplay, save_figure
+from benchmark.scaling import main, measure, summary
+
+
+def test_parts_of_the_training_faces_are_measured_each_in_a_process(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("FER2013", raising=False)
+    monkeypatch.setattr("benchmark.scaling.PARTS", (4, 1))
+    assert main(["--only", "majority", "--results", str(tmp_path)]) == 0
+    table = pd.read_csv(tmp_path / "synthetic" / "scaling.csv")
+    n_faces = len(load_dataset()["Training"])
+    assert table["faces"].max() == n_faces and table["faces"].min() == pytest.approx(n_faces / 4, abs=4)
+    assert (table["peak_memory_mb"] > 50).all()
+    assert (tmp_path / "synthetic" / "scaling.png").is_file()
+    assert "quadratic_share" in capsys.readouterr().out
+
+
+def test_networks_train_for_few_epochs_unless_said_otherwise(monkeypatch):
+    monkeypatch.delenv("FER2013", raising=False)
+    seen = []
+
+    class Recognizer:
+        def get_params(self):
+            return {"epochs": 60}
+
+        def set_params(self, **params):
+            seen.append(params)
+
+    class Found:
+        def make(self, random_state):
+            return Recognizer()
+
+    class Done:
+        cost = {"fit_seconds": 1.0, "peak_memory_mb": 2.0, "ms_per_face": 3.0}
+
+    monkeypatch.setattr("benchmark.scaling.find", lambda name: Found())
+    monkeypatch.setattr("benchmark.scaling.run_recognizer", lambda *arguments: Done())
+    assert measure("network", 50, None, {"network": {"epochs": 7}})["peak_memory_mb"] == 2.0
+    assert seen == [{"epochs": 2}, {"epochs": 7}]
+
+
+def test_what_it_says_in_short_and_the_figure(tmp_path):
+    rows = [("svm", n, n**2 / 1e4, 100.0) for n in (100, 200)] + [("linear", n, n / 1e2, n / 1.0) for n in (100, 200)]
+    table = pd.DataFrame(rows, columns=["recognizer", "faces", "fit_seconds", "peak_memory_mb"])
+    table.to_csv(tmp_path / "scaling.csv", index=False)
+    found = summary(tmp_path / "scaling.csv")
+    assert found["times_half"].to_dict() == {"svm": 4.0, "linear": 2.0}
+    assert found["quadratic_share"].to_dict() == pytest.approx({"svm": 1.0, "linear": 0.0})
+    assert found["memory_times_half"].to_dict() == {"svm": 1.0, "linear": 2.0}
+    display = ScalingDisplay(table.set_index(["recognizer", "faces"]), "title")
+    save_figure(display, tmp_path / "scaling.png")
+    assert (tmp_path / "scaling.png").stat().st_size > 10_000
+
+
+def test_a_recognizer_that_is_not_there_is_refused(tmp_path, capsys):
+    assert main(["--only", "nobody", "--results", str(tmp_path)]) == 2
+    assert "no recognizer 'nobody'" in capsys.readouterr().err
