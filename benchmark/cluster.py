@@ -68,8 +68,8 @@ class Faces(WorkerPlugin):
         if self._alone:
             self._alone.shutdown(wait=False, cancel_futures=True)
 
-    def do(self, job: Job) -> Files:
-        """Do a run."""
+    def do(self, job: Job) -> Files | str:
+        """Do a run, as `do_alone`."""
         if self._alone is None:
             self._alone = ProcessPoolExecutor(1, get_context("spawn"), _begin, (self.data, os.getpid()))
         try:
@@ -92,7 +92,7 @@ class Job:
     fit : bool
         Fit although another protocol has the model.
     software : dict of str to str
-        What the worker must run, as of `software`.
+        What the worker must run, as `SOFTWARE`.
     """
 
     recognizer: str
@@ -184,7 +184,6 @@ class _Sent:
         self.rerun = rerun
         self.done: list[Run] = []
         self._pending: dict[Future, tuple[Run, str, BaseFileLock]] = {}
-        self._software = software()
         self._refused: set[str] = set()
         for address, found in client.run(software_there, on_error="return").items():
             self._refuse(address, found)
@@ -232,7 +231,7 @@ class _Sent:
             lock.release()
 
     def _submit(self, run: Run, state: str, lock: BaseFileLock) -> None:
-        job = Job(run.entry.name, run.seed, self.study.setting, self._faces, self.rerun, self._software)
+        job = Job(run.entry.name, run.seed, self.study.setting, self._faces, self.rerun, SOFTWARE)
         only = self._workers() if self._refused else None
         future = self.client.submit(fit_there, job, workers=only, pure=False, priority=-len(self._pending))
         self._pending[future] = run, state, lock
@@ -255,7 +254,7 @@ class _Sent:
         return record
 
     def _refuse(self, address: str, found: Any) -> None:
-        reason = difference(self._software, found) if isinstance(found, dict) else f"{type(found).__name__}: {found}"
+        reason = difference(SOFTWARE, found) if isinstance(found, dict) else f"{type(found).__name__}: {found}"
         if reason:
             self._refused.add(address)
             print(f"note: without {address}: {reason}", file=sys.stderr)
@@ -269,7 +268,7 @@ class _Sent:
         return workers
 
 
-def software() -> dict[str, str]:
+def _software() -> dict[str, str]:
     """Return the versions of what a result depends on: of the libraries, and a digest of this project's code."""
     digest = hashlib.sha256()
     for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
@@ -277,19 +276,23 @@ def software() -> dict[str, str]:
     return {**versions(), "fer-benchmark": digest.hexdigest()[:16]}
 
 
+SOFTWARE = _software()  # what this process runs, whatever becomes of the files meanwhile
+
+
 def difference(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
     """Return in words why a worker cannot be used, or an empty string."""
-    if found["threads"] != "1":
+    if found.get("threads", "1") != "1":
         return f"it has {found['threads']} threads, and a run takes a whole worker: start it with --nthreads 1"
-    if found["daemon"] == "True":
+    if found.get("daemon") == "True":
         return "it may start no processes: start it with --no-nanny"
     names = [name for name in expected if found.get(name) != expected[name]]
-    return ", ".join(f"{name} {found.get(name, 'missing')} where it is {expected[name]} here" for name in names)
+    others = ", ".join(f"{name} {found.get(name, 'missing')} where it is {expected[name]} here" for name in names)
+    return f"{others}: install the same there and start it again" if others else ""
 
 
 def software_there(dask_worker: Worker) -> dict[str, str]:
-    """Return `software` of a worker, its ``threads``, and whether it is a ``daemon``."""
-    return {**software(), "threads": str(dask_worker.state.nthreads), "daemon": str(current_process().daemon)}
+    """Return `SOFTWARE` of a worker, its ``threads``, and whether it is a ``daemon``."""
+    return {**SOFTWARE, "threads": str(dask_worker.state.nthreads), "daemon": str(current_process().daemon)}
 
 
 def keep_to(cores: Sequence[int]) -> None:
@@ -312,9 +315,11 @@ def fit_there(job: Job) -> tuple[str, Files | str]:
     return worker.address, cast(Faces, worker.plugins[job.faces]).do(job)
 
 
-def do_alone(job: Job) -> Files:
-    """Do a run in a folder of its own, and return its files."""
-    assert _data is not None
+def do_alone(job: Job) -> Files | str:
+    """Do a run in a folder of its own; return its files, or why this process cannot do it."""
+    reason = difference(job.software, SOFTWARE)
+    if reason or _data is None:
+        return reason
     with TemporaryDirectory() as folder:
         study = Study([find(job.recognizer)], [job.seed], _data, job.setting, Path(folder))
         study.do(study.runs[0], job.fit)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -28,11 +28,11 @@ SLOW = {"lbp_xgb": {"n_estimators": 400, "patience": 400}}
 SLOWER = {"lbp_xgb": {"n_estimators": 1500, "patience": 1500}}
 
 
-def start(*arguments, code=ROOT):
+def start(*arguments, code=ROOT, prefix=()):
     """Start a process of Dask that sees the project's code in a folder."""
     environment = {**os.environ, "PYTHONPATH": str(code)}
     return subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
+        [*prefix, sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
         cwd=code, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
@@ -40,13 +40,11 @@ def start(*arguments, code=ROOT):
 class Cluster:
     """A scheduler and workers, each a process."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, host="127.0.0.1"):
         self.file = folder / "scheduler.json"
-        self.processes = [self._scheduler()]
+        options = ("--host", host, "--port", "0", "--no-dashboard", "--scheduler-file", self.file)
+        self.processes = [start("scheduler", *options)]
         self.address = self._address()
-
-    def _scheduler(self):
-        return start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", self.file)
 
     def _address(self):
         deadline = time.monotonic() + 60
@@ -57,20 +55,48 @@ class Cluster:
                 time.sleep(0.1)
         raise AssertionError("no scheduler")
 
-    def work(self, *options, code=ROOT):
+    def work(self, *options, **where):
         """Start a worker."""
         options = options or ("--nthreads", "1", "--no-nanny")
-        self.processes.append(start("worker", self.address, "--no-dashboard", *options, code=code))
+        self.processes.append(start("worker", self.address, "--no-dashboard", *options, **where))
         return self.processes[-1]
+
+    def end(self):
+        """Kill all that is left."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture
 def dask(tmp_path):
     made = Cluster(tmp_path)
     yield made
-    for process in made.processes:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    made.end()
+
+
+@pytest.fixture
+def other_machine():
+    """A network of two machines, as far as addresses go: this one's address in it, and how to run there."""
+    name, here, there = f"fer{os.getpid()}", "10.213.7.1", "10.213.7.2"
+    inside = ["ip", "netns", "exec", name]
+    commands = [
+        ["ip", "netns", "add", name],
+        ["ip", "link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name],
+        ["ip", "address", "add", f"{here}/24", "dev", f"{name}a"],
+        ["ip", "link", "set", f"{name}a", "up"],
+        [*inside, "ip", "address", "add", f"{there}/24", "dev", f"{name}b"],
+        [*inside, "ip", "link", "set", f"{name}b", "up"],
+        [*inside, "ip", "link", "set", "lo", "up"],
+    ]
+    try:
+        for command in commands:
+            subprocess.run(command, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs the right to make a network namespace")
+    yield here, there, inside
+    subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
 @pytest.fixture
@@ -145,6 +171,23 @@ def test_results_equal_those_of_this_process_bit_for_bit(study, dask):
         assert (there.store.root / "models" / record["artifact"]).is_file()
 
 
+def test_a_worker_in_another_network_namespace_shares_nothing_but_the_line(study, other_machine, tmp_path):
+    here, there, inside = other_machine
+    far = study(["majority", "hog_svm"], "far")
+    made = Cluster(tmp_path, host=here)
+    try:
+        made.work(prefix=[*inside, "env", f"FER_BENCHMARK_CACHE={tmp_path / 'cache-there'}"])
+        with connect(made.address, 0) as client:
+            client.wait_for_workers(1, timeout=60)
+            assert all(address.startswith(f"tcp://{there}:") for address in client.nthreads())
+            assert [record["status"] for _, _, record in execute_on(client, far, False, {})] == ["ok", "ok"]
+    finally:
+        made.end()
+    near = study(["majority", "hog_svm"], "near")
+    list(near.execute())
+    assert sums(near) == sums(far)
+
+
 def test_a_run_whose_worker_is_killed_is_done_elsewhere(study, dask):
     seeds = [0, 1, 2, 3]
     there = study(["lbp_xgb"], "there", seeds, SLOWER)
@@ -210,7 +253,7 @@ def test_a_worker_that_joins_later_with_other_code_gets_no_run(study, dask, monk
         thread.join(60)
     assert done == [(0, "ok")]
     monkeypatch.setattr(cluster._Sent, "_refuse", lambda *arguments: None)  # as if it had come after the first look
-    monkeypatch.setattr(cluster, "software", lambda: {"fer-benchmark": "another"})
+    monkeypatch.setattr(cluster, "SOFTWARE", {"fer-benchmark": "another"})
     with connect(dask.address, 0) as client:
         runs = execute_on(client, study(["majority"], "later"), False, {})
         with pytest.raises(StudyError, match="no worker can be used"):
@@ -230,8 +273,10 @@ def test_what_differs_is_named():
     ours = {"numpy": "2.4", "keras": "3.15"}
     alike = {**ours, "threads": "1", "daemon": "False"}
     assert difference(ours, alike) == ""
-    assert difference(ours, {**alike, "numpy": "2.3"}) == "numpy 2.3 where it is 2.4 here"
-    assert difference({**ours, "xgboost": "3"}, alike) == "xgboost missing where it is 3 here"
+    assert difference(ours, {**alike, "numpy": "2.3"}) == (
+        "numpy 2.3 where it is 2.4 here: install the same there and start it again"
+    )
+    assert difference({**ours, "xgboost": "3"}, alike).startswith("xgboost missing where it is 3 here: ")
     assert "--nthreads 1" in difference(ours, {**alike, "threads": "4"})
     assert "--no-nanny" in difference(ours, {**alike, "daemon": "True"})
 
