@@ -26,6 +26,7 @@ from typing import Any, cast
 
 import dask
 from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, get_worker, wait
+from distributed.client import ClosedClientError
 from filelock import BaseFileLock
 from filelock import Timeout as Locked
 
@@ -164,7 +165,7 @@ def execute_on(
         for run in sorted(study.runs, key=lambda run: -seconds.get(run.entry.name, float("inf"))):
             sent.send(run)
         yield from sent.collect()
-    except (CancelledError, OSError) as error:
+    except (CancelledError, ClosedClientError, OSError) as error:
         if isinstance(error, OSError) and error.filename:
             raise  # of the results folder
         raise StudyError(
@@ -225,8 +226,8 @@ class _Sent:
 
     def withdraw(self) -> None:
         """Leave what is not finished to others."""
-        with suppress(CancelledError, OSError, TimeoutError):
-            self.client.cancel(list(self._pending), asynchronous=False)
+        with suppress(CancelledError, ClosedClientError, OSError):
+            self.client.cancel(list(self._pending))
         for _, _, lock in self._pending.values():
             lock.release()
 

@@ -69,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = recognizers()
     try:
         entries = [entry for entry in select(known, args.only) if not (entry.members or entry.skip())]
+        entries = [entry for entry in entries if entry.family != "floor"]
         overrides = parse_overrides(args.set, known)
         data = load_dataset(args.data)
         path = args.results / data.name / SCALING

@@ -24,8 +24,23 @@ from benchmark.study import Study, StudyError
 from models.registry import recognizers
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"lbp_xgb": {"n_estimators": 400, "patience": 400}}
-SLOWER = {"lbp_xgb": {"n_estimators": 1500, "patience": 1500}}
+SLEEPER = """
+import os, time
+from pathlib import Path
+from models.majority import Majority
+from models.registry import recognizer
+
+class Sleeper(Majority):
+    def _fit(self, *arrays):
+        Path(os.environ["MARKS"], f"{self.random_state}-{os.getpid()}").touch()
+        time.sleep(float(os.environ["SECONDS"]))
+        super()._fit(*arrays)
+
+@recognizer(family="classical")
+def sleeper(random_state: int = 0) -> Sleeper:
+    "Sleeps."
+    return Sleeper(random_state=random_state)
+"""
 
 
 def start(*arguments, code=ROOT, prefix=()):
@@ -121,34 +136,50 @@ def at_work(dask, study, workers):
     with connect(dask.address, 0) as client:
         client.wait_for_workers(workers, timeout=60)
         done = []
-
-        def work():
-            try:
-                for run, _, record in execute_on(client, study, False, {}):
-                    done.append((run.seed, record["status"]))
-            except StudyError as error:
-                done.append(error)
-
-        thread = threading.Thread(target=work)
+        thread = threading.Thread(target=lambda: done.extend(execute_on(client, study, False, {})))
         thread.start()
         yield client, done, thread
         thread.join(120)
         assert not thread.is_alive()
 
 
-def busy(client):
-    """Return the process identifiers of a worker that is at a run and of its children, once there is one."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for pid in client.run(os.getpid).values():
-            children = psutil.Process(pid).children(recursive=True)
-            if any(child.cpu_percent(0.2) > 20 for child in children):
-                return pid, [child.pid for child in children]
-    raise AssertionError("no worker is at a run")
+@pytest.fixture
+def sleepers(tmp_path, monkeypatch):
+    """A copy of the project with a recognizer that sleeps; how to do four runs of it from there."""
+    code = tmp_path / "code"
+    for package in cluster.PACKAGES:
+        shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "models" / "sleeper.py").write_text(SLEEPER, "utf-8")
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    monkeypatch.setenv("MARKS", str(marks))
+    monkeypatch.setenv("SECONDS", "2")
+    monkeypatch.setenv("PYTHONPATH", str(code))
+    monkeypatch.delenv("FER2013", raising=False)
+
+    def run(*arguments, patience=60):
+        program = "import sys, benchmark.run as run, benchmark.cluster as cluster; "
+        program += f"cluster.PATIENCE = {patience}; sys.exit(run.main(sys.argv[1:]))"
+        job = ["--only", "sleeper", "--seeds", "0", "1", "2", "3", "--limit", "100", "--results", "results"]
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *job, *arguments],
+            cwd=code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    return run, code, marks
 
 
-def eventually(condition):
-    deadline = time.monotonic() + 20
+def started(marks):
+    """Return seed and process of the runs that were begun."""
+    return [tuple(map(int, mark.name.split("-"))) for mark in sorted(marks.iterdir(), key=os.path.getmtime)]
+
+
+def finished(code):
+    return {path: path.read_bytes() for path in code.glob("results/**/sleeper/seed?.json")}
+
+
+def eventually(condition, seconds=60):
+    deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.1)
     return condition()
@@ -188,39 +219,47 @@ def test_a_worker_in_another_network_namespace_shares_nothing_but_the_line(study
     assert sums(near) == sums(far)
 
 
-def test_a_run_whose_worker_is_killed_is_done_elsewhere(study, dask):
-    seeds = [0, 1, 2, 3]
-    there = study(["lbp_xgb"], "there", seeds, SLOWER)
-    with at_work(dask, there, workers=2) as (client, done, _):
-        pid, children = busy(client)
-        os.kill(pid, signal.SIGKILL)
-        assert eventually(lambda: not any(map(psutil.pid_exists, children))), "no orphan goes on"
-    assert sorted(done) == [(seed, "ok") for seed in seeds]
-    assert sorted(seed for _, seed in sums(there)) == seeds
-    assert all(there.state(run) == "fresh" for run in there.runs)
-    here = study(["lbp_xgb"], "here", [0], SLOWER)
-    list(here.execute())
-    assert sums(here).items() <= sums(there).items()
+def test_a_run_whose_worker_is_killed_is_done_elsewhere(sleepers, dask):
+    run, code, marks = sleepers
+    for _ in range(2):
+        dask.work(code=code)
+    job = run("--scheduler", dask.address)
+    assert eventually(lambda: started(marks))
+    seed, pid = started(marks)[0]
+    os.kill(psutil.Process(pid).ppid(), signal.SIGKILL)
+    output, errors = job.communicate(timeout=120)
+    assert job.returncode == 0, errors
+    assert [begun for begun, _ in started(marks)].count(seed) == 2
+    assert len(finished(code)) == 4 and output.count("sleeper") == 1
+    assert eventually(lambda: not psutil.pid_exists(pid), 5), "no orphan goes on"
 
 
-def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_later(study, dask, tmp_path):
-    there = study(["lbp_xgb"], "there", range(6), SLOW)
-    with at_work(dask, there, workers=1) as (_, done, _):
-        assert eventually(lambda: done)
-        os.killpg(dask.processes[0].pid, signal.SIGKILL)
-    assert isinstance(done[-1], StudyError) and "the same command goes on" in str(done[-1])
-    kept = sums(there)
-    assert len(kept) == len(done) - 1 >= 1
-    assert [state for _, state, _ in there.execute()].count("fresh") == len(kept)
-    assert kept.items() <= sums(there).items() and len(sums(there)) == 6
+def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_later(sleepers, dask):
+    run, code, _ = sleepers
+    dask.work(code=code)
+    job = run("--scheduler", dask.address)
+    assert eventually(lambda: finished(code))
+    os.killpg(dask.processes[0].pid, signal.SIGKILL)
+    output, errors = job.communicate(timeout=120)
+    assert job.returncode == 2 and "Traceback" not in errors, errors
+    assert errors.splitlines()[-1].startswith("error: the scheduler was lost: finished runs are kept")
+    kept = finished(code)
+    assert 1 <= len(kept) < 4 and "sleeper" in output
+    again = run()
+    _, errors = again.communicate(timeout=120)
+    assert again.returncode == 0, errors
+    assert kept.items() <= finished(code).items() and len(finished(code)) == 4
 
 
-def test_without_any_worker_left_it_gives_up(study, dask, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 3)
-    with at_work(dask, study(["lbp_xgb"], "there", [0, 1], SLOWER), workers=1) as (client, done, _):
-        busy(client)
-        os.killpg(dask.processes[1].pid, signal.SIGKILL)
-    assert "all workers were lost" in str(done[-1])
+def test_without_any_worker_left_it_gives_up(sleepers, dask):
+    run, code, marks = sleepers
+    worker = dask.work(code=code)
+    job = run("--scheduler", dask.address, patience=3)
+    assert eventually(lambda: started(marks))
+    os.killpg(worker.pid, signal.SIGKILL)
+    _, errors = job.communicate(timeout=120)
+    assert job.returncode == 2 and "Traceback" not in errors, errors
+    assert errors.splitlines()[-1].startswith("error: all workers were lost: start some")
 
 
 def test_a_worker_with_other_code_or_several_threads_is_refused_by_name(study, dask, tmp_path, capsys):
@@ -251,7 +290,7 @@ def test_a_worker_that_joins_later_with_other_code_gets_no_run(study, dask, monk
     there = study(["majority"], "there")
     with at_work(dask, there, workers=1) as (_, done, thread):
         thread.join(60)
-    assert done == [(0, "ok")]
+    assert [record["status"] for _, _, record in done] == ["ok"]
     monkeypatch.setattr(cluster._Sent, "_refuse", lambda *arguments: None)  # as if it had come after the first look
     monkeypatch.setattr(cluster, "SOFTWARE", {"fer-benchmark": "another"})
     with connect(dask.address, 0) as client:
@@ -265,7 +304,7 @@ def test_a_run_that_fails_there_is_a_row_and_never_replaces_a_finished_one(study
     there = study(["majority", "lbp_xgb"], "there", overrides={"lbp_xgb": {"n_estimators": "many"}})
     with at_work(dask, there, workers=1) as (_, done, _):
         pass
-    assert sorted(status for _, status in done) == ["failed", "ok"]
+    assert sorted(record["status"] for _, _, record in done) == ["failed", "ok"]
     assert there.store.read("lbp_xgb", 0)["error"]
 
 

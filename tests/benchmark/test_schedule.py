@@ -34,21 +34,22 @@ def test_times_are_those_of_finished_runs_and_the_first_folder_counts(record, pr
 
 
 def test_what_grows_with_the_square_is_told_from_what_does_not(tmp_path):
-    rows = [f"svm,{n},{0.1 * n + 1e-4 * n**2}\nlinear,{n},{0.2 * n}" for n in (1000, 2000, 4000, 8000)]
+    rows = [f"hog_svm,{n},{0.1 * n + 1e-4 * n**2}\ncnn,{n},{3 + 0.2 * n}" for n in (1000, 2000, 4000, 8000)]
     (tmp_path / "fer2013").mkdir()
     table = tmp_path / "fer2013" / SCALING
     table.write_text("\n".join(["recognizer,faces,fit_seconds", *rows]), "utf-8")
     found = growth(table)
-    assert found["svm"].linear == pytest.approx(0.1) and found["svm"].quadratic == pytest.approx(1e-4)
-    assert found["svm"].quadratic_share(1000) == pytest.approx(0.5)
-    assert found["linear"].linear == pytest.approx(0.2) and found["linear"].quadratic == pytest.approx(0)
+    assert found["hog_svm"].linear == pytest.approx(0.1) and found["hog_svm"].quadratic == pytest.approx(1e-4)
+    assert found["hog_svm"].quadratic_share(1000) == pytest.approx(0.5)
+    assert (found["cnn"].constant, found["cnn"].linear, found["cnn"].quadratic) == pytest.approx((3, 0.2, 0))
     assert Growth().seconds(7) == 7.0
     assert growth(tmp_path / "none.csv") == {}
-    seconds = {"svm": 11_000.0, "linear": 20_000.0, "other": 9_000.0}
+    seconds = {"hog_svm": 11_000.0, "cnn": 20_000.0, "other": 9_000.0}
     (warning,) = too_long(tmp_path, seconds, 10_000)
-    assert warning.startswith("svm is expected to take 3 h 3 min on 10,000 faces, 91% of it") and "--limit" in warning
-    assert too_long(tmp_path, {"svm": 100.0}, 10_000) == []
-    assert too_long(tmp_path, seconds, 300) == []
+    assert (
+        warning.startswith("hog_svm is expected to take 3 h 3 min on 10,000 faces, 91% of it") and "--limit" in warning
+    )
+    assert too_long(tmp_path, {"hog_svm": 100.0}, 10_000) == []
 
 
 def test_durations_in_words():
