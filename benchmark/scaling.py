@@ -103,7 +103,7 @@ def summary(path: Path) -> pd.DataFrame:
             "fit_seconds": whole["fit_seconds"],
             "times_half": whole["fit_seconds"] / half["fit_seconds"],
             "quadratic_share": growth(path)[name].quadratic_share(costs.index[-1][1]),
-            "peak_memory_mb": whole["peak_memory_mb"],
+            "peak_memory_mb": round(whole["peak_memory_mb"]),
             "memory_times_half": whole["peak_memory_mb"] / half["peak_memory_mb"],
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer").round(2)

@@ -53,7 +53,7 @@ def growth(path: Path) -> dict[str, Growth]:
         seconds = np.maximum(costs["fit_seconds"].to_numpy(float), 1e-9)
         powers = (0, 1, 2) if QUADRATIC_MODULE in reached(f"models.{name}") else (0, 1)
         parts = np.stack([faces**power for power in powers], axis=1) / seconds[:, None]
-        found[str(name)] = Growth(*nnls(parts, np.ones(len(faces)))[0])
+        found[str(name)] = Growth(*map(float, nnls(parts, np.ones(len(faces)))[0]))
     return found
 
 
