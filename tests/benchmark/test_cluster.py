@@ -17,10 +17,11 @@ import pytest
 pytest.importorskip("distributed", reason="needs Dask: pip install -e '.[cluster]'")
 
 from benchmark import cluster
-from benchmark.cluster import connect, difference, execute_on
+from benchmark.cluster import connect, execute_on
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.run import main
 from benchmark.study import Study, StudyError
+from benchmark.worker import PACKAGES, difference
 from models.registry import recognizers
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +148,7 @@ def at_work(dask, study, workers):
 def sleepers(tmp_path, monkeypatch):
     """A copy of the project with a recognizer that sleeps; how to do four runs of it from there."""
     code = tmp_path / "code"
-    for package in cluster.PACKAGES:
+    for package in PACKAGES:
         shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
     (code / "models" / "sleeper.py").write_text(SLEEPER, "utf-8")
     marks = tmp_path / "marks"
@@ -259,11 +260,11 @@ def test_without_any_worker_left_it_gives_up(sleepers, dask):
     os.killpg(worker.pid, signal.SIGKILL)
     _, errors = job.communicate(timeout=120)
     assert job.returncode == 2 and "Traceback" not in errors, errors
-    assert errors.splitlines()[-1].startswith("error: all workers were lost: start some")
+    assert errors.splitlines()[-1].startswith("error: all workers were lost: start some with: dask worker")
 
 
 def test_a_worker_with_other_code_or_several_threads_is_refused_by_name(study, dask, tmp_path, capsys):
-    for package in cluster.PACKAGES:
+    for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / "other" / package, ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "other" / "models" / "majority.py").open("a") as file:
         file.write("EDITED = True\n")
