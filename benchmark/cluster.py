@@ -49,7 +49,8 @@ def connect(scheduler: str | None, jobs: int) -> Iterator[Client]:
     StudyError
         If no scheduler answers.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is said here, once
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is lost is said here, once
     if scheduler:
         try:
             client = Client(scheduler, timeout=CONNECT)

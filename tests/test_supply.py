@@ -17,6 +17,7 @@ FREE = re.compile(
 )
 RESTRICTS = re.compile(r"(?<!L)GPL|Affero|Proprietary|Commercial", re.I)
 KNOWN = {
+    "skops": "MIT in its LICENSE file, 'OSI approved' in its metadata",
     "namex": "Apache 2.0 in its repository, not in its metadata",
     "nvidia-nccl-cu12": "comes with XGBoost's wheel for Linux; loaded on several GPUs only",
     "daal": "extra fast: Intel Simplified Software License",
@@ -49,7 +50,7 @@ def dependencies():
 def licence(distribution):
     about = distribution.metadata
     classifiers = [text for text in about.get_all("Classifier", []) if text.startswith("License ::")]
-    return about.get("License-Expression") or "; ".join(classifiers) or (about.get("License") or "")[:200]
+    return about.get("License-Expression") or "; ".join([*classifiers, (about.get("License") or "")[:200]])
 
 
 def test_every_dependency_may_be_used_by_anybody():
