@@ -13,7 +13,7 @@ import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 from tqdm.auto import tqdm
 
-from benchmark.arguments import UsageError, parse_overrides, select
+from benchmark.arguments import UsageError, select
 from benchmark.data import DataError, load_dataset
 from benchmark.experiment import run_recognizer
 from benchmark.protocol import PROTOCOLS, Setting
@@ -25,8 +25,10 @@ EPOCHS = 2
 INDEX = ["recognizer", "faces"]
 
 
-def measure(name: str, n_faces: int, path: str | None, overrides: dict[str, dict[str, object]]) -> dict[str, float]:
+def measure(name: str, n_faces: int, path: str | None) -> dict[str, float]:
     """Fit a recognizer on a stratified part of the Training split; return what `benchmark.experiment` measures.
+
+    Networks train for `EPOCHS` epochs.
 
     Parameters
     ----------
@@ -35,8 +37,6 @@ def measure(name: str, n_faces: int, path: str | None, overrides: dict[str, dict
         Training faces; the validation split is cut to the same share.
     path : str or None
         The data, as of `benchmark.data.load_dataset`.
-    overrides : dict of str to dict
-        Parameters by recognizer. Networks train for `EPOCHS` epochs where they say nothing else.
 
     Returns
     -------
@@ -47,7 +47,6 @@ def measure(name: str, n_faces: int, path: str | None, overrides: dict[str, dict
     recognizer = find(name).make(random_state=0)
     if "epochs" in recognizer.get_params():
         recognizer.set_params(epochs=EPOCHS)
-    recognizer.set_params(**overrides.get(name, {}))
     cost = run_recognizer(recognizer, data, Setting(PROTOCOLS["kaggle"])).cost
     get_reusable_executor().shutdown()  # else this process waits for joblib's idle ones, five minutes, before it ends
     return {"faces": len(data["Training"]), **{what: cost[what] for what in ("fit_seconds", "peak_memory_mb")}}
@@ -63,14 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     option = parser.add_argument
     option("--only", nargs="+", default=["*"], metavar="GLOB", help="recognizers by name (default: all)")
     option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
-    option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
     option("--results", type=Path, default=Path("results"), metavar="DIR", help="(default: %(default)s)")
     args = parser.parse_args(argv)
-    known = recognizers()
     try:
-        entries = [entry for entry in select(known, args.only) if not (entry.members or entry.skip())]
-        entries = [entry for entry in entries if entry.family != "floor"]
-        overrides = parse_overrides(args.set, known)
+        chosen = select(recognizers(), args.only)
+        entries = [entry for entry in chosen if not (entry.members or entry.skip() or entry.family == "floor")]
         data = load_dataset(args.data)
         path = args.results / data.name / SCALING
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, n_faces in tqdm(jobs, unit="fit", disable=None):
             # A process of its own, so that no fit inherits the memory of another.
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                costs = alone.submit(measure, name, n_faces, args.data, overrides).result()
+                costs = alone.submit(measure, name, n_faces, args.data).result()
             measured[name, costs.pop("faces")] = costs
             index = pd.MultiIndex.from_tuples(measured, names=INDEX)
             table = pd.DataFrame(list(measured.values()), index=index).sort_index()
@@ -96,13 +92,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def summary(path: Path) -> pd.DataFrame:
     """Return, by recognizer, seconds and MB on most faces, and how both grow from half of them."""
-    rows = {}
+    rows, grows = {}, growth(path)
     for name, costs in _read(path).groupby(level="recognizer"):
         half, whole = costs.iloc[-2], costs.iloc[-1]
         rows[name] = {
             "fit_seconds": whole["fit_seconds"],
             "times_half": whole["fit_seconds"] / half["fit_seconds"],
-            "quadratic_share": growth(path)[name].quadratic_share(costs.index[-1][1]),
+            "quadratic_share": grows[name].quadratic_share(costs.index[-1][1]),
             "peak_memory_mb": round(whole["peak_memory_mb"]),
             "memory_times_half": whole["peak_memory_mb"] / half["peak_memory_mb"],
         }

@@ -301,11 +301,17 @@ def test_a_worker_that_joins_later_with_other_code_gets_no_run(study, dask, monk
 
 
 def test_a_run_that_fails_there_is_a_row_and_never_replaces_a_finished_one(study, dask):
-    there = study(["majority", "lbp_xgb"], "there", overrides={"lbp_xgb": {"n_estimators": "many"}})
+    names, bad = ["hog_svm", "lbp_xgb"], {"lbp_xgb": {"n_estimators": "many"}, "hog_svm": {"C": "much"}}
+    list(study(["lbp_xgb"], "there", overrides={"lbp_xgb": {"n_estimators": 5}}).execute())
+    there = study(names, "there", overrides=bad)
+    before = sums(there)
     with at_work(dask, there, workers=1) as (_, done, _):
         pass
-    assert sorted(record["status"] for _, _, record in done) == ["failed", "ok"]
-    assert there.store.read("lbp_xgb", 0)["error"]
+    assert [record["status"] for _, _, record in done] == ["failed"] * 2
+    assert all(record["error"] for _, _, record in done)
+    assert there.store.read("hog_svm", 0)["status"] == "failed"
+    kept = there.store.read("lbp_xgb", 0)
+    assert kept["status"] == "ok" and kept["probabilities_sha256"] == before["lbp_xgb", 0]
 
 
 def test_what_differs_is_named():

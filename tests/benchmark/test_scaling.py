@@ -19,7 +19,7 @@ def test_parts_of_the_training_faces_are_measured_each_in_a_process(tmp_path, mo
     assert "quadratic_share" in capsys.readouterr().out
 
 
-def test_networks_train_for_few_epochs_unless_said_otherwise(monkeypatch):
+def test_networks_train_for_few_epochs(monkeypatch):
     monkeypatch.delenv("FER2013", raising=False)
     seen = []
 
@@ -39,8 +39,8 @@ def test_networks_train_for_few_epochs_unless_said_otherwise(monkeypatch):
 
     monkeypatch.setattr("benchmark.scaling.find", lambda name: Found())
     monkeypatch.setattr("benchmark.scaling.run_recognizer", lambda *arguments: Done())
-    assert measure("network", 50, None, {"network": {"epochs": 7}})["peak_memory_mb"] == 2.0
-    assert seen == [{"epochs": 2}, {"epochs": 7}]
+    assert measure("network", 50, None)["peak_memory_mb"] == 2.0
+    assert seen == [{"epochs": 2}]
 
 
 def test_what_it_says_in_short_and_the_figure(tmp_path):
