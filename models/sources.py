@@ -94,7 +94,7 @@ def _frames(file: str, every: float) -> Iterator[Photo]:
     except ImportError:
         raise PhotoError("a video needs PyAV: pip install 'fer-benchmark[video]'") from None
     try:
-        with av.open(file) as container:
+        with av.open(file, metadata_errors="replace") as container:
             stream = next(iter(container.streams.video), None)
             if stream is None or stream.codec_context is None:
                 raise PhotoError("has no pictures that can be read: give a video or an image")

@@ -200,6 +200,14 @@ def test_a_video_in_no_known_code(folder):
     path.unlink()
 
 
+def test_a_video_whose_titles_are_no_utf8_is_read(folder):
+    path = folder / "clip.avi"
+    path.write_bytes(clip("avi").replace(b"Lavf", b"\xe9avf"))
+    photos = list(read_files([str(path)], every=0.2))
+    path.unlink()
+    assert len(photos) == 5 and not any(photo.error for photo in photos)
+
+
 def test_image_folders(folder):
     root = folder / "images"
     for split in ("train", "test"):
