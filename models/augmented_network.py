@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.cache import cache_dir
-from features.rows import as_images
-from features.source import code_digest
+from features.rows import IMAGE_SIDE, as_images
 from models.augmentation import augment, views
-from models.checkpoint import Checkpoint
-from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, _progress, import_keras
+from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, import_keras
+from models.registry import Range
+from models.training import shuffled, train
 
-VALIDATION_BATCH = 256
 CHANGES = ("shift", "rotation", "zoom", "gamma", "degrading", "erasing")
+SPACE = {
+    "learning_rate": Range(3e-4, 5e-3, log=True),
+    "weight_decay": Range(0.005, 0.2, log=True),
+    "label_smoothing": Range(0.0, 0.2),
+    "weight_power": Range(0.0, 1.0),
+    "zoom": Range(0.0, 0.2),
+    "erasing": Range(0.0, 0.5),
+}
 
 
 class AugmentedNetwork(KerasRecognizer):
     """Base of the networks trained with augmentation: AdamW, a warm-up and a cosine to zero, the last weights kept.
 
-    The length of the training is fixed, so that validation faces choose nothing in it. A training that was interrupted
-    goes on after its last whole epoch, and ends with the same weights as one that was not. The probabilities are the
-    mean over views of a face: smaller, as it is and larger, each and its mirror image.
+    The length of the training is fixed, so that validation faces choose nothing in it. The probabilities are the mean
+    over views of a face: smaller, as it is and larger, each and its mirror image.
 
     Parameters
     ----------
@@ -44,6 +46,9 @@ class AugmentedNetwork(KerasRecognizer):
         0 none.
     shift, rotation, zoom, gamma, degrading, erasing : float
         As of `models.augmentation.augment`. The views for prediction are zoomed as far as `zoom` says.
+    margin : int
+        Pixels that changed faces lose on every side before the network sees them in training, for a network that takes
+        faces of any size: fewer pixels cost less time.
     precision : str
         Keras dtype policy of the training, ``float32`` or ``mixed_bfloat16``; the fitted network predicts in float32.
     random_state : int
@@ -54,14 +59,16 @@ class AugmentedNetwork(KerasRecognizer):
     network_ : keras.Model
     history_ : dict of str to list of float
         ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` of every epoch, those of validation without mirror
-        images. The training ones are of changed faces and measured while the weights change; the losses are with label
-        smoothing, that of training with the weights of the faces too.
+        images and without `margin`. The training ones are of changed faces and measured while the weights change; the
+        losses are with label smoothing, that of training with the weights of the faces too.
 
     References
     ----------
     I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. https://arxiv.org/abs/1711.05101
     C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking the Inception architecture for computer
     vision", CVPR 2016 (label smoothing). https://doi.org/10.1109/CVPR.2016.308
+    H. Touvron, A. Vedaldi, M. Douze and H. Jegou, "Fixing the train-test resolution discrepancy", NeurIPS 2019
+    (training on less than is predicted from). https://arxiv.org/abs/1906.06423
     """
 
     uses_validation = False
@@ -81,6 +88,7 @@ class AugmentedNetwork(KerasRecognizer):
         gamma: float = 0.3,
         degrading: float = 0.25,
         erasing: float = 0.5,
+        margin: int = 0,
         precision: str = "mixed_bfloat16",
         random_state: int = 0,
     ) -> None:
@@ -97,6 +105,7 @@ class AugmentedNetwork(KerasRecognizer):
         self.gamma = gamma
         self.degrading = degrading
         self.erasing = erasing
+        self.margin = margin
         self.precision = precision
         self.random_state = random_state
 
@@ -105,8 +114,8 @@ class AugmentedNetwork(KerasRecognizer):
     ) -> None:
         keras = import_keras()
         keras.utils.set_random_seed(self.random_state)
-        n_classes = len(self.classes_)
-        network = self.build(n_classes, self.precision)
+        n_classes, inside = len(self.classes_), slice(self.margin, IMAGE_SIDE - self.margin)
+        network = self.build(n_classes, self.precision, inside.stop - inside.start)
         network.compile(
             optimizer=self._optimizer(keras, steps=-(-len(X) // self.batch_size)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.label_smoothing),
@@ -114,36 +123,22 @@ class AugmentedNetwork(KerasRecognizer):
         )
         labels = np.eye(n_classes, dtype=np.float32)
         weight = sample_weight**self.weight_power
-        checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
-        history = checkpoint.read()
-        done = len(history.get("loss", ()))
-        faces = self._changed_faces(keras, as_images(X), labels[y], weight / weight.mean())
+        changes = {name: getattr(self, name) for name in CHANGES}
 
-        def before_epoch(epoch: int, logs: Mapping[str, float]) -> None:
-            faces.begin(epoch)
+        def change(faces: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+            return augment(faces, generator, **changes)[:, inside, inside]
 
-        def after_epoch(epoch: int, logs: Mapping[str, float]) -> None:
-            for name, value in logs.items():
-                history.setdefault(name, []).append(float(value))
-            checkpoint.write(history)
-
-        network.fit(
-            faces,
-            shuffle=False,
-            initial_epoch=done,
-            epochs=self.epochs,
-            validation_data=(_images(X_valid), labels[y_valid]),
-            validation_batch_size=VALIDATION_BATCH,
-            callbacks=[
-                keras.callbacks.LambdaCallback(on_epoch_begin=before_epoch, on_epoch_end=after_epoch),
-                _progress(keras, self.epochs - done),
-            ],
-            verbose=0,
+        self.history_ = train(
+            keras,
+            network,
+            shuffled(
+                keras, as_images(X), labels[y], weight / weight.mean(), self.batch_size, self.random_state, change
+            ),
+            (_images(X_valid)[:, inside, inside], labels[y_valid]),
+            self.epochs,
+            self._checkpoint_path(X, y, sample_weight, X_valid, y_valid),
         )
-        self.history_ = history
-        self.network_ = self.build(n_classes, "float32")
-        self.network_.set_weights(network.get_weights())
-        checkpoint.forget()
+        self._keep(network)
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
         return np.concatenate(
@@ -164,39 +159,3 @@ class AugmentedNetwork(KerasRecognizer):
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=self.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer
-
-    def _changed_faces(self, keras: Any, images: NDArray[np.uint8], y: NDArray[np.float32], weight: NDArray) -> Any:
-        """Return a `keras.utils.PyDataset` of shuffled batches; a batch depends on seed, epoch and place alone."""
-        recognizer = self
-
-        class ChangedFaces(keras.utils.PyDataset):
-            def __init__(self) -> None:
-                super().__init__()
-                self.begin(0)
-
-            def begin(self, epoch: int) -> None:
-                self.epoch = epoch
-                self.order = self.generator().permutation(len(images))
-
-            def generator(self, *place: int) -> np.random.Generator:
-                return np.random.default_rng((recognizer.random_state, self.epoch, *place))
-
-            def __len__(self) -> int:
-                return -(-len(images) // recognizer.batch_size)  # noqa: PLE0303
-
-            def __getitem__(self, batch: int) -> tuple[NDArray, NDArray, NDArray]:
-                chosen = self.order[batch * recognizer.batch_size : (batch + 1) * recognizer.batch_size]
-                faces = images[chosen, :, :, None].astype(np.float32)
-                changes = {name: getattr(recognizer, name) for name in CHANGES}
-                return augment(faces, self.generator(batch), **changes), y[chosen], weight[chosen]
-
-        return ChangedFaces()
-
-    def _checkpoint_path(self, *arrays: NDArray) -> Path:
-        """Name everything that the training depends on."""
-        digest = hashlib.sha256(
-            repr([self.get_params(), code_digest(type(self).__module__), import_keras().backend.backend()]).encode()
-        )
-        for array in arrays:
-            digest.update(np.ascontiguousarray(array).data)
-        return cache_dir() / f"training-{digest.hexdigest()[:16]}.npz"

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.cache import Arrays, count_as_saved, read_arrays, write_arrays
 
 
 class Checkpoint:
-    """State of a training after its last whole epoch: variables of network and optimizer, and the history.
+    """State of a training after its last whole epoch: variables of network and optimizer, history, best weights.
 
     Parameters
     ----------
@@ -23,11 +24,17 @@ class Checkpoint:
         The file; it is complete before it takes its name.
     network : keras.Model
         Compiled.
+
+    Attributes
+    ----------
+    best : list of ndarray
+        Weights that are to be kept, empty until there are any; they are stored and read with the rest.
     """
 
     def __init__(self, path: Path, network: Any) -> None:
         self.path = path
         self.network = network
+        self.best: list[NDArray] = []
         self._seconds_before, self._start = 0.0, time.perf_counter()
         network.optimizer.build(network.trainable_variables)
 
@@ -49,13 +56,14 @@ class Checkpoint:
             history = json.loads(str(arrays["history"]))
             seconds = float(arrays["seconds"])
             values = [arrays[str(number)] for number in range(len(variables))]
+            best = [arrays[f"best{number}"] for number in range(int(arrays["n_best"]))]
         except (OSError, KeyError, ValueError):
             return {}
         if any(tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)):
             return {}
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        self._seconds_before = seconds
+        self._seconds_before, self.best = seconds, best
         count_as_saved(seconds)
         return history
 
@@ -64,6 +72,8 @@ class Checkpoint:
         # JAX keeps the state of a training elsewhere until it is asked for.
         getattr(self.network, "jax_state_sync", lambda: None)()
         arrays: Arrays = {str(number): np.asarray(variable) for number, variable in enumerate(self.variables)}
+        arrays |= {f"best{number}": weight for number, weight in enumerate(self.best)}
+        arrays["n_best"] = len(self.best)
         arrays["seconds"] = self._seconds_before + time.perf_counter() - self._start
         arrays["history"] = json.dumps(history)
         with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from features.rows import IMAGE_SIDE
 from models.keras_recognizer import KerasRecognizer, import_keras
-from models.registry import recognizer
+from models.registry import Range, recognizer
 
 
 class CNN(KerasRecognizer):
@@ -16,10 +16,10 @@ class CNN(KerasRecognizer):
     Dense 128, Dropout 0.25, softmax. The scaling by 1/255 is its first layer, so that the file takes raw grey levels.
     """
 
-    def build(self, n_classes: int, policy: str) -> Any:
+    def build(self, n_classes: int, policy: str, side: int = IMAGE_SIDE) -> Any:
         """Return the uncompiled network."""
         keras = import_keras()
-        layers = [keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1)), keras.layers.Rescaling(1 / 255, dtype=policy)]
+        layers = [keras.Input((side, side, 1)), keras.layers.Rescaling(1 / 255, dtype=policy)]
         for filters in (64, 64, 128, 256):
             layers.append(keras.layers.Conv2D(filters, 3, activation="relu", dtype=policy))
             layers.append(keras.layers.MaxPooling2D(2, dtype=policy))
@@ -31,7 +31,15 @@ class CNN(KerasRecognizer):
         return keras.Sequential(layers)
 
 
-@recognizer(family="neural", requires=("keras",))
+@recognizer(
+    family="neural",
+    requires=("keras",),
+    space={
+        "learning_rate": Range(3e-4, 3e-3, log=True),
+        "batch_size": (32, 64, 128),
+        "average_epochs": (0.0, 1.0, 2.0, 4.0),
+    },
+)
 def cnn(random_state: int = 0) -> CNN:
     """Reference CNN of the original project, layer for layer."""
     return CNN(random_state=random_state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import logging
 import os
@@ -14,8 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.cache import cache_dir
 from features.rows import IMAGE_SIDE, as_images
+from features.source import code_digest
 from models.base import BaseRecognizer
+from models.training import shuffled, train
 
 PREDICT_BATCH = 256
 
@@ -33,8 +37,9 @@ def import_keras() -> Any:
 class KerasRecognizer(BaseRecognizer):
     """Base of the networks: Adam, cross-entropy, averaged weights, early stopping by validation accuracy.
 
-    A subclass implements ``build(n_classes, policy)``, which returns the network from images of shape (48, 48, 1) with
-    grey levels 0-255 to probabilities, its layers under the given dtype policy.
+    A subclass implements ``build(n_classes, policy, side)``, which returns the network from images of shape
+    (side, side, 1) with grey levels 0-255 to probabilities, its layers under the given dtype policy. A training that
+    was interrupted goes on after its last whole epoch, and ends with the same weights as one that was not.
 
     Parameters
     ----------
@@ -76,7 +81,7 @@ class KerasRecognizer(BaseRecognizer):
         epochs: int = 200,
         patience: int = 10,
         average_epochs: float = 2.0,
-        precision: str = "float32",
+        precision: str = "mixed_bfloat16",
         random_state: int = 0,
     ) -> None:
         self.learning_rate = learning_rate
@@ -87,7 +92,7 @@ class KerasRecognizer(BaseRecognizer):
         self.precision = precision
         self.random_state = random_state
 
-    def build(self, n_classes: int, policy: str) -> Any:
+    def build(self, n_classes: int, policy: str, side: int = IMAGE_SIDE) -> Any:
         """Return the uncompiled network."""
         raise NotImplementedError
 
@@ -97,33 +102,41 @@ class KerasRecognizer(BaseRecognizer):
         keras = import_keras()
         keras.utils.set_random_seed(self.random_state)
         network = self.build(len(self.classes_), self.precision)
-        averaging = {}
-        callbacks = [
-            keras.callbacks.EarlyStopping("val_accuracy", patience=self.patience, restore_best_weights=True),
-            _progress(keras, self.epochs),
-        ]
+        averaging, callbacks = {}, []
         if self.average_epochs:
             steps = self.average_epochs * -(-len(X) // self.batch_size)
             averaging = {"use_ema": True, "ema_momentum": max(0.0, 1 - 1 / steps)}
-            callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+            callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
         network.compile(
             optimizer=keras.optimizers.Adam(self.learning_rate, **averaging),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-        history = network.fit(
-            _images(X),
-            y,
-            sample_weight=sample_weight,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            validation_data=(_images(X_valid), y_valid),
+        self.history_ = train(
+            keras,
+            network,
+            shuffled(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state),
+            (_images(X_valid), y_valid),
+            self.epochs,
+            self._checkpoint_path(X, y, sample_weight, X_valid, y_valid),
+            patience=self.patience,
             callbacks=callbacks,
-            verbose=0,
         )
-        self.history_ = {name: [float(value) for value in values] for name, values in history.history.items()}
+        self._keep(network)
+
+    def _keep(self, network: Any) -> None:
+        """Take the weights of a trained network over into one that predicts in float32."""
         self.network_ = self.build(len(self.classes_), "float32")
         self.network_.set_weights(network.get_weights())
+
+    def _checkpoint_path(self, *arrays: NDArray) -> Path:
+        """Name everything that the training depends on."""
+        digest = hashlib.sha256(
+            repr([self.get_params(), code_digest(type(self).__module__), import_keras().backend.backend()]).encode()
+        )
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).data)
+        return cache_dir() / f"training-{digest.hexdigest()[:16]}.npz"
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
         batches = [
@@ -168,16 +181,3 @@ def _silenced_stderr() -> Iterator[None]:
 
 def _images(X: NDArray[np.uint8]) -> NDArray[np.float32]:
     return as_images(X).reshape(-1, IMAGE_SIDE, IMAGE_SIDE, 1).astype(np.float32)
-
-
-def _progress(keras: Any, epochs: int) -> Any:
-    """Return a callback with a bar over epochs on standard error, silent where that is no terminal."""
-    from tqdm.auto import tqdm
-
-    bar = tqdm(total=epochs, desc="epochs at most", unit="epoch", disable=None, leave=False)
-
-    def show(epoch: int, logs: Mapping[str, float]) -> None:
-        bar.set_postfix(val_accuracy=f"{logs['val_accuracy']:.3f}")
-        bar.update()
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=show, on_train_end=lambda logs: bar.close())

@@ -8,13 +8,28 @@ import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
 import models
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values from `low` to `high`, both included, that a search of parameters may try.
+
+    Whole numbers where both ends are; `log` spreads the trials evenly over their logarithms.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Space = Mapping[str, Range | tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,8 @@ class Entry:
         Modules that must be importable.
     tier : str
         ``cpu``, or ``gpu`` where training makes sense on a GPU only.
+    space : mapping of str to Range or tuple
+        What a search may try for each parameter: a range, or one of several values.
     error : str
         Why the file could not be imported; empty if it could.
     """
@@ -45,6 +62,7 @@ class Entry:
     members: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     tier: str = "cpu"
+    space: Space = field(default_factory=dict)
     error: str = ""
 
     @property
@@ -85,7 +103,11 @@ _registered: dict[str, Entry] = {}
 
 
 def recognizer(
-    family: str, members: tuple[str, ...] = (), requires: tuple[str, ...] = (), tier: str = "cpu"
+    family: str,
+    members: tuple[str, ...] = (),
+    requires: tuple[str, ...] = (),
+    tier: str = "cpu",
+    space: Space | None = None,
 ) -> Callable[[Factory], Factory]:
     """Register the decorated factory ``models/<name>.py:<name>`` as a recognizer.
 
@@ -99,11 +121,13 @@ def recognizer(
         Modules without which the recognizer is skipped, with that reason.
     tier : str
         ``gpu`` to be skipped where no GPU is seen, unless it is named.
+    space : mapping of str to Range or tuple, optional
+        What ``python -m benchmark.tune`` may try for each parameter.
     """
 
     def register(factory: Factory) -> Factory:
         name = factory.__name__
-        _registered[name] = Entry(name, family, factory, members, requires, tier)
+        _registered[name] = Entry(name, family, factory, members, requires, tier, space or {})
         return factory
 
     return register

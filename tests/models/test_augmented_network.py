@@ -5,18 +5,18 @@ from features.cache import seconds_saved
 from models.augmentation import views
 from models.augmented_network import AugmentedNetwork
 from models.checkpoint import Checkpoint
-from models.keras_recognizer import import_keras
+from models.keras_recognizer import KerasRecognizer, import_keras
 
 
 class TinyNetwork(AugmentedNetwork):
     """One convolution, normalization and dropout: everything that a checkpoint has to keep."""
 
-    def build(self, n_classes, policy):
+    def build(self, n_classes, policy, side=48):
         keras = import_keras()
         layers = keras.layers
         return keras.Sequential(
             [
-                keras.Input((48, 48, 1)),
+                keras.Input((side, side, 1)),
                 layers.Rescaling(1 / 255, dtype=policy),
                 layers.Conv2D(4, 3, strides=2, dtype=policy),
                 layers.BatchNormalization(dtype=policy),
@@ -39,30 +39,58 @@ def fitted(split, **params):
     return TinyNetwork(epochs=4, batch_size=16, **params).fit(X, y, validation=(X[:10], y[:10]))
 
 
-def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, monkeypatch):
+class AveragedNetwork(KerasRecognizer):
+    """The same, with early stopping and averaged weights."""
+
+    build = TinyNetwork.build
+
+
+def fit_averaged(split):
+    X, y = split
+    return AveragedNetwork(epochs=9, batch_size=16, patience=4, learning_rate=0.03, precision="float32").fit(
+        X, y, validation=(X[:10], y[:10])
+    )
+
+
+@pytest.mark.parametrize("fit", [fitted, fit_averaged])
+@pytest.mark.parametrize("epochs_before", [1, 3])
+def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, monkeypatch, fit, epochs_before):
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "undisturbed"))
-    undisturbed = fitted(split)
+    undisturbed = fit(split)
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "interrupted"))
     write = Checkpoint.write
 
-    def stop_after_two(self, history):
+    def stop(self, history):
         write(self, history)
-        if len(history["loss"]) == 2:
+        if len(history["loss"]) == epochs_before:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("models.checkpoint.Checkpoint.write", stop_after_two)
+        patched.setattr("models.checkpoint.Checkpoint.write", stop)
         with pytest.raises(KeyboardInterrupt):
-            fitted(split)
+            fit(split)
     assert len(list((tmp_path / "interrupted").glob("training-*.npz"))) == 1
     before = seconds_saved()
-    resumed = fitted(split)
+    resumed = fit(split)
     assert seconds_saved() > before, "the epochs that were done before count in the cost"
     assert resumed.history_ == undisturbed.history_
-    assert len(resumed.history_["loss"]) == 4
+    assert len(resumed.history_["loss"]) >= 4
     for ours, theirs in zip(resumed.network_.get_weights(), undisturbed.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert not list((tmp_path / "interrupted").iterdir()), "the checkpoint of a finished training is deleted"
+
+
+def test_training_sees_the_middle_of_the_faces_and_prediction_all_of_them(split, monkeypatch):
+    monkeypatch.setattr("models.augmented_network.augment", lambda faces, generator, **changes: faces)
+    X, y = split
+    images = X.reshape(-1, 48, 48).copy()
+    images[:, 6:-6, 6:-6] = 0
+    frames = images.reshape(X.shape)
+    other = TinyNetwork(epochs=4, batch_size=16, margin=6).fit(frames, y, validation=(frames[:10], y[:10]))
+    blank = TinyNetwork(epochs=4, batch_size=16, margin=6).fit(0 * X, y, validation=(frames[:10], y[:10]))
+    for ours, theirs in zip(other.network_.get_weights(), blank.network_.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert np.ptp(other.predict_proba(frames)[:, 0]) > 0
 
 
 def test_a_face_and_its_mirror_image_have_the_same_probabilities(split):
