@@ -10,7 +10,7 @@ from features.hog import HogDescriptor
 from models.base import BaseRecognizer
 from models.pairwise import PairwiseCalibrator
 from models.rbf_svm import RbfSVM
-from models.registry import recognizer
+from models.registry import Range, recognizer
 
 
 class HogSVM(BaseRecognizer):
@@ -65,7 +65,15 @@ class HogSVM(BaseRecognizer):
         return self.svm_.decision_function(self.pca_.transform(self.descriptor_.transform(X)))
 
 
-@recognizer(family="classical")
+@recognizer(
+    family="classical",
+    space={
+        "pixels_per_cell": (5, 6, 8),
+        "orientations": (8, 9, 12),
+        "n_components": Range(100, 600),
+        "C": Range(0.5, 50.0, log=True),
+    },
+)
 def hog_svm(random_state: int = 0) -> HogSVM:
     """HOG, PCA and an RBF support vector machine."""
     return HogSVM(random_state=random_state)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from features.lbp import LbpDescriptor
 from models.base import BaseRecognizer
-from models.registry import recognizer
+from models.registry import Range, recognizer
 
 
 class LbpXGB(BaseRecognizer):
@@ -78,7 +78,17 @@ class LbpXGB(BaseRecognizer):
         return self.booster_.predict_proba(self.descriptor_.transform(X))
 
 
-@recognizer(family="classical", requires=("xgboost",))
+@recognizer(
+    family="classical",
+    requires=("xgboost",),
+    space={
+        "grid": (5, 6, 7, 8),
+        "learning_rate": Range(0.05, 0.3, log=True),
+        "max_depth": Range(3, 8),
+        "subsample": Range(0.5, 1.0),
+        "colsample_bytree": Range(0.05, 1.0, log=True),
+    },
+)
 def lbp_xgb(random_state: int = 0) -> LbpXGB:
     """Uniform LBP histograms and gradient-boosted trees."""
     return LbpXGB(random_state=random_state)

@@ -12,7 +12,7 @@ from models.base import BaseRecognizer
 from models.mirrored import MirroredPCA, MirroredRbfSVM
 from models.pairwise import PairwiseCalibrator
 from models.patch_codebook import PatchCodebook
-from models.registry import recognizer
+from models.registry import Range, recognizer
 
 
 class PatchSVM(BaseRecognizer):
@@ -94,7 +94,15 @@ def _side_by_side(components: Sequence[Sequence[NDArray[np.float32]]]) -> tuple[
     return np.hstack(even), np.hstack(odd)
 
 
-@recognizer(family="classical")
+@recognizer(
+    family="classical",
+    space={
+        "n_words": (250, 500, 1000),
+        "n_components": Range(200, 800),
+        "C": Range(1.0, 10.0, log=True),
+        "gamma": Range(0.5, 3.0, log=True),
+    },
+)
 def patch_svm(random_state: int = 0) -> PatchSVM:
     """Patch codebooks and HOG of several scales, mirrored, PCA and an RBF support vector machine."""
     return PatchSVM(random_state=random_state)

@@ -3,10 +3,10 @@ import pytest
 from skimage.feature import hog, local_binary_pattern
 from sklearn.base import clone
 
-from features import HogDescriptor, LbpDescriptor, cache, descriptor
+from features import HogDescriptor, LbpDescriptor, descriptor
 from features.rows import N_PIXELS, check_rows
 
-DESCRIPTORS = [HogDescriptor(n_jobs=1), LbpDescriptor(n_jobs=1)]
+DESCRIPTORS = [HogDescriptor(), LbpDescriptor()]
 
 
 @pytest.fixture
@@ -14,25 +14,39 @@ def rows():
     return np.random.default_rng(0).integers(0, 256, (12, N_PIXELS), dtype=np.uint8)
 
 
-def test_hog_is_scikit_images(rows):
-    expected = [hog(row.reshape(48, 48), 9, (6, 6), (2, 2), "L2-Hys") for row in rows]
-    vectors = HogDescriptor(n_jobs=1).transform(rows)
-    assert vectors.shape == (12, 1764)
+@pytest.fixture
+def even_faces(rows):
+    """Faces with areas of one grey level, where rounding decides, and steps from black to white."""
+    return np.vstack([rows, rows // 64 * 64, rows // 128 * 255])
+
+
+@pytest.mark.parametrize(("orientations", "cell", "block"), [(9, 6, 2), (8, 5, 3), (12, 7, 1), (4, 12, 4)])
+def test_hog_is_scikit_images(even_faces, orientations, cell, block):
+    expected = [hog(row.reshape(48, 48), orientations, (cell,) * 2, (block,) * 2, "L2-Hys") for row in even_faces]
+    vectors = HogDescriptor(orientations, cell, block).transform(even_faces)
     np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
-def test_lbp_counts_scikit_images_codes_cell_by_cell(rows):
-    vectors = LbpDescriptor(n_jobs=1).transform(rows).reshape(12, 6, 6, 59)
-    codes = local_binary_pattern(rows[3].reshape(48, 48), 8, 1, "nri_uniform")
-    expected = np.bincount(codes[8:16, 40:48].astype(int).ravel(), minlength=59) / 64
-    np.testing.assert_allclose(vectors[3, 1, 5], expected, atol=1e-6)
-    np.testing.assert_allclose(vectors.sum(axis=3), 1, atol=1e-5)
+@pytest.mark.parametrize(("n_points", "radius", "grid"), [(8, 1, 6), (8, 2.5, 7), (16, 2, 4), (4, 1, 1)])
+def test_lbp_counts_scikit_images_codes_cell_by_cell(even_faces, n_points, radius, grid):
+    n_codes = n_points * (n_points - 1) + 3
+    vectors = LbpDescriptor(n_points, radius, grid).transform(even_faces).reshape(-1, grid, grid, n_codes)
+    edges = [-(-48 * place // grid) for place in range(grid + 1)]
+    for row, vector in zip(even_faces, vectors, strict=True):
+        codes = local_binary_pattern(row.reshape(48, 48), n_points, radius, "nri_uniform")
+        for down, across in np.ndindex(grid, grid):
+            cell = codes[edges[down] : edges[down + 1], edges[across] : edges[across + 1]]
+            expected = np.histogram(cell, n_codes, (0, n_codes))[0] / cell.size
+            np.testing.assert_allclose(vector[down, across], expected, atol=1e-6)
+
+
+def test_lbp_of_too_many_points_is_refused(rows):
+    with pytest.raises(ValueError, match="16 at most"):
+        LbpDescriptor(n_points=24).transform(rows)
 
 
 def test_lbp_cells_of_unequal_size_still_sum_to_one(rows):
-    np.testing.assert_allclose(
-        LbpDescriptor(grid=7, n_jobs=1).transform(rows).reshape(12, 49, 59).sum(axis=2), 1, atol=1e-5
-    )
+    np.testing.assert_allclose(LbpDescriptor(grid=7).transform(rows).reshape(12, 49, 59).sum(axis=2), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("each", DESCRIPTORS, ids=lambda each: type(each).__name__)
@@ -46,26 +60,12 @@ def test_contract(each, rows):
     assert each.transform(rows[:0]).shape == (0, vectors.shape[1])
 
 
-def test_the_number_of_processes_changes_nothing(rows, monkeypatch):
-    monkeypatch.setattr(descriptor, "BATCH", 5)
-    np.testing.assert_array_equal(HogDescriptor(n_jobs=2).transform(rows), HogDescriptor(n_jobs=1).transform(rows))
-
-
-def test_large_sets_are_described_once(rows, monkeypatch):
-    monkeypatch.setattr(descriptor, "CACHED_FROM", 10)
-    calls = []
-    describe = HogDescriptor._describe_all
-    monkeypatch.setattr(HogDescriptor, "_describe_all", lambda self, X: calls.append(len(X)) or describe(self, X))
-    first = HogDescriptor(n_jobs=1).transform(rows)
-    saved = cache.seconds_saved()
-    np.testing.assert_array_equal(HogDescriptor(n_jobs=2).transform(rows), first)
-    assert calls == [12]
-    assert cache.seconds_saved() > saved
-    HogDescriptor(orientations=8, n_jobs=1).transform(rows)
-    HogDescriptor(n_jobs=1).transform(rows[::-1])
-    monkeypatch.setattr(descriptor, "code_digest", lambda module: "edited")
-    HogDescriptor(n_jobs=1).transform(rows)
-    assert calls == [12] * 4
+def test_the_faces_beside_a_face_change_nothing(rows, monkeypatch):
+    for each in DESCRIPTORS:
+        whole = each.transform(rows)
+        with monkeypatch.context() as patched:
+            patched.setattr(descriptor, "BATCH", 5)
+            np.testing.assert_array_equal(each.transform(rows), whole)
 
 
 @pytest.mark.parametrize(
