@@ -1,4 +1,4 @@
-"""Saved recognizers: an artifact (joblib or HDF5) and beside it a card (JSON) that says what it is."""
+"""Saved recognizers: an artifact (joblib or HDF5), copies of it, and a card (JSON) that says what they are."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import models.registry
-from models import safe_copy
+from models import copies, safe_copy
 from models.files import sha256, write_json
 from models.labels import EMOTIONS
 
 DEFAULT_RESULTS = "results/fer2013/kaggle"
-SUFFIXES = (".joblib", ".h5", safe_copy.SUFFIX)
-CARD_FORMAT = 1
-CARD_ENTRIES = {"sha256": str, "recognizer": str, "params": dict, "classes": list, "members": dict}
+CARD_FORMAT = 2
+CARD_ENTRIES = {"sha256": str, "copies": dict, "recognizer": str, "params": dict, "classes": list, "members": dict}
 PREPROCESSING = (
     "48x48 grey face, uint8 0-255, flattened row by row to 2304 values; everything else is inside the artifact"
 )
@@ -36,7 +35,8 @@ class ArtifactError(ValueError):
 def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Write the artifact ``<stem><suffix>`` and its card ``<stem>.json`` into `directory`.
 
-    A joblib file gets a copy beside it, ``<stem>.skops``, that runs no code when it is read.
+    A joblib file gets a copy beside it that runs no code when it is read, ``<stem>.skops``; an HDF5 file gets two that
+    answer without TensorFlow, ``<stem>.tflite`` and, in eight bits, ``<stem>.int8.tflite``.
 
     Parameters
     ----------
@@ -56,19 +56,26 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
     """
     directory.mkdir(parents=True, exist_ok=True)
     artifact = directory / f"{stem}{recognizer.suffix}"
-    copy = artifact.with_suffix(safe_copy.SUFFIX)
     # Keras tells the format by the suffix.
-    unfinished = {file: file.with_name(f"{stem}.partial{file.suffix}") for file in (artifact, copy)}
+    unfinished = {
+        suffix: directory / f"{stem}.partial{suffix}"
+        for suffix in (recognizer.suffix, *copies.COPIES[recognizer.suffix])
+    }
     try:
-        recognizer.write(unfinished[artifact])
-        sums = {"sha256": sha256(unfinished[artifact])}
-        if recognizer.suffix == ".joblib" and _write_copy(recognizer, unfinished[copy]):
-            sums["safe_copy_sha256"] = sha256(unfinished[copy])
+        recognizer.write(unfinished[recognizer.suffix])
+        for suffix in copies.COPIES[recognizer.suffix]:
+            try:
+                copies.write(recognizer, unfinished[suffix])
+            except TypeError as error:
+                warnings.warn(f"no copy of {artifact.name} as {suffix}: {error}", stacklevel=2)
+                unfinished[suffix].unlink(missing_ok=True)
+        sums = {suffix: sha256(file) for suffix, file in unfinished.items() if file.exists()}
         card = {
             "format": CARD_FORMAT,
             **facts,
             "artifact": artifact.name,
-            **sums,
+            "sha256": sums.pop(recognizer.suffix),
+            "copies": sums,
             "params": recognizer.get_params(),
             "classes": recognizer.classes_.tolist(),
             "emotions": list(EMOTIONS),
@@ -79,10 +86,12 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
             "versions": versions(),
         }
         # Only when all of it is there: until then an earlier model stays whole.
-        copy.unlink(missing_ok=True)
-        for file, whole in unfinished.items():
+        for suffix, whole in unfinished.items():
+            file = directory / f"{stem}{suffix}"
             if whole.exists():
                 os.replace(whole, file)
+            else:
+                file.unlink(missing_ok=True)
         write_json(artifact.with_suffix(".json"), card)
     finally:
         for file in unfinished.values():
@@ -90,17 +99,7 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
     return card
 
 
-def _write_copy(recognizer: Any, path: Path) -> bool:
-    try:
-        safe_copy.write(recognizer, path)
-    except TypeError as error:
-        warnings.warn(f"no copy that runs no code: {error}", stacklevel=3)
-        path.unlink(missing_ok=True)
-        return False
-    return True
-
-
-def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> Any:
+def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact: bool = True) -> Any:
     """Load a saved recognizer.
 
     The SHA-256 of what is loaded is compared with its card first. That finds damage and mix-ups; it is no signature: a
@@ -109,10 +108,14 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
     Parameters
     ----------
     path : str or Path
-        An artifact, or ``"best"``: the recognizer that ranks first on the validation split of `results` and whose
-        files are present. Where a better one is not, a warning names it.
+        An artifact, a copy of one, or ``"best"``: the recognizer that ranks first on the validation split of `results`
+        and whose files are present. Where a better one is not, a warning names it.
     results : str or Path
         Results folder in which ``"best"`` is looked up.
+    exact : bool
+        Of a network, and of one that is a member of an ensemble, load the artifact itself, whose probabilities are
+        those of the leaderboard. False loads the copy in eight bits where there is one, else that in 32 bits:
+        they need no TensorFlow.
 
     Returns
     -------
@@ -126,17 +129,16 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
         If a file is missing or was changed.
     """
     if str(path) == "best":
-        return _load_best(Path(results))
+        return _load_best(Path(results), exact)
     artifact = Path(path)
     card = read_card(artifact)
-    file = _checked(artifact, card)
+    file = _checked(artifact, card, exact)
     try:
         entry = models.registry.find(card["recognizer"])
     except KeyError as error:
         raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
     try:
-        safe = file.suffix == safe_copy.SUFFIX
-        recognizer = safe_copy.read(file) if safe else type(entry.make()).read(file, card)
+        recognizer = copies.read(file, type(entry.make()), card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
     except safe_copy.UnsafeError as error:
@@ -146,7 +148,7 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
             f"{artifact}: does not go with its card ({error}): copy both again from where they came"
         ) from error
     if entry.members:
-        members = {name: load(_sibling(artifact, stem)) for name, stem in card["members"].items()}
+        members = {name: load(_sibling(artifact, stem, exact), exact=exact) for name, stem in card["members"].items()}
         try:
             recognizer.attach(members)
         except ValueError as error:
@@ -155,25 +157,27 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS) -> An
     return recognizer
 
 
-def _checked(artifact: Path, card: Mapping[str, Any]) -> Path:
-    """Return the file to load, the copy that runs no code where there is one, after comparing all with the card."""
-    copy = artifact.with_suffix(safe_copy.SUFFIX)
-    sums = {artifact: card["sha256"], copy: card.get("safe_copy_sha256")}
-    sums = {file: digest for file, digest in sums.items() if file.is_file()}
-    for file, digest in sums.items():
-        if sha256(file) != digest:
+def _checked(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path:
+    """Return the file to load, after comparing it, and what could be loaded instead, with the card."""
+    found = copies.present(artifact, exact)
+    sums = {**dict.fromkeys(copies.COPIES, card["sha256"]), **card["copies"]}
+    for suffix, file in found.items():
+        if sha256(file) != sums.get(suffix):
             raise ArtifactError(
                 f"{file}: not the file that its card describes (SHA-256 differs), not loaded: "
                 f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
             )
-    return file
+    if not found:
+        raise ArtifactError(f"{artifact}: only copies of it are here, which are not exact: load one of them")
+    return next(iter(found.values()))
 
 
 def read_card(artifact: Path) -> dict[str, Any]:
-    """Return the card beside `artifact`, which must exist, or its copy that runs no code."""
-    path = artifact.with_suffix(".json")
-    if not _is_there(artifact):
-        known = sorted(file.name for file in artifact.parent.glob("*") if file.suffix in SUFFIXES)
+    """Return the card beside `artifact`, which must exist, or a copy of it."""
+    stem, _ = copies.parts(artifact)
+    path = artifact.with_name(f"{stem}.json")
+    if not copies.present(artifact, exact=False):
+        known = sorted(file.name for file in artifact.parent.glob("*") if file.name.endswith(copies.SUFFIXES))
         raise ArtifactError(
             f"{artifact}: no such file"
             + (f"; in that folder are {', '.join(known)}" if known else "")
@@ -208,7 +212,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _load_best(results: Path) -> Any:
+def _load_best(results: Path, exact: bool) -> Any:
     path = results / "best.json"
     try:
         ranking = json.loads(path.read_text("utf-8"))["ranking"]
@@ -216,10 +220,10 @@ def _load_best(results: Path) -> Any:
         raise ArtifactError(f"{path}: cannot be read ({error}): python -m benchmark.run --all makes it") from error
     for place, each in enumerate(ranking):
         artifact = results / "models" / each["artifact"]
-        if not _missing(artifact):
+        if not _missing(artifact, exact):
             if place:
                 better = ", ".join(
-                    f"{other['recognizer']} (no {_missing(results / 'models' / other['artifact'])})"
+                    f"{other['recognizer']} (no {_missing(results / 'models' / other['artifact'], exact)})"
                     for other in ranking[:place]
                 )
                 warnings.warn(
@@ -227,30 +231,26 @@ def _load_best(results: Path) -> Any:
                     "with FER2013 at hand, python -m benchmark.run --only NAME --rerun makes them",
                     stacklevel=3,
                 )
-            return load(artifact)
+            return load(artifact, exact=exact)
     raise ArtifactError(f"{results / 'models'}: none of the ranked models is here: python -m benchmark.run makes them")
 
 
-def _missing(artifact: Path) -> str:
+def _missing(artifact: Path, exact: bool) -> str:
     """Return the name of the first file that loading `artifact` would miss, or an empty string."""
-    if not _is_there(artifact):
+    if not copies.present(artifact, exact):
         return artifact.name
     for stem in read_card(artifact)["members"].values():
         try:
-            _sibling(artifact, stem)
+            _sibling(artifact, stem, exact)
         except ArtifactError:
             return stem
     return ""
 
 
-def _is_there(artifact: Path) -> bool:
-    return artifact.is_file() or artifact.with_suffix(safe_copy.SUFFIX).is_file()
-
-
-def _sibling(artifact: Path, stem: str) -> Path:
-    for suffix in SUFFIXES:
+def _sibling(artifact: Path, stem: str, exact: bool) -> Path:
+    for suffix in copies.COPIES:
         path = artifact.with_name(stem + suffix)
-        if path.is_file():
+        if copies.present(path, exact):
             return path
     raise ArtifactError(
         f"{artifact}: its member {stem} is not beside it: with the data at hand, "

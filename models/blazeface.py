@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.special import expit
 
 from models.faces import Face
-from models.keras_recognizer import _silenced_stderr
+from models.lite import interpreter
 
 SIDE = 256
 # Strides of the feature maps, and anchors at each of their points.
@@ -74,11 +74,7 @@ class BlazeFace:
 
     @cached_property
     def _network(self) -> tuple[Any, int, list[int]]:
-        from ai_edge_litert.interpreter import Interpreter
-
-        with _silenced_stderr():
-            run = Interpreter(model_path=str(_weights()), num_threads=1)
-            run.allocate_tensors()
+        run = interpreter(_weights())
         return run, run.get_input_details()[0]["index"], [each["index"] for each in run.get_output_details()]
 
 

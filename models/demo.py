@@ -175,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                recognizers = load_models(args.model, args.results)
+                recognizers = load_models(args.model, args.results, exact=False)
             print_notes(caught, recognizers)
             launch(build_page(recognizers, BlazeFace()), args.host, args.port)
         except ModuleNotFoundError as error:

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            recognizers = load_models(args.model, args.results)
+            recognizers = load_models(args.model, args.results, args.exact)
         print_notes(caught, recognizers)
         return _run(args, recognizers)
     except (ArtifactError, OutputError) as error:
@@ -70,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="artifacts (.joblib, .h5), side by side; default: the best one that is here",
     )
     option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
+    option("--exact", action="store_true", help="the networks themselves, not their faster copies in eight bits")
     option("--whole", action="store_true", help="take every picture as a face, without looking for one")
     option("--every", type=_seconds, default=1.0, metavar="SECONDS", help="of a video (default: %(default)s)")
     form = parser.add_mutually_exclusive_group()

@@ -72,6 +72,7 @@ def predict_images(
     whole: bool = False,
     every: float = 1.0,
     results: str | Path = DEFAULT_RESULTS,
+    exact: bool = False,
 ) -> pd.DataFrame:
     """Find the faces in pictures and predict their emotions.
 
@@ -88,6 +89,8 @@ def predict_images(
         Of a video, one frame in so many seconds.
     results : str or Path
         Where ``"best"`` is looked up.
+    exact : bool
+        As `models.load` takes it: False prefers copies of networks in eight bits.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def predict_images(
         If a model cannot be loaded.
     """
     given = [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
-    recognizers = load_models(model, results)
+    recognizers = load_models(model, results, exact)
     found = predict_photos(_photos(given, every), recognizers, None if whole else BlazeFace())
     return pd.DataFrame([each.row() for each in found], columns=columns(recognizers))
 
@@ -113,10 +116,10 @@ def columns(recognizers: Iterable[str]) -> list[str]:
     return list(Prediction(Photo(""), probabilities=zeros).row())
 
 
-def load_models(model: Any, results: str | Path) -> dict[str, Any]:
+def load_models(model: Any, results: str | Path, exact: bool) -> dict[str, Any]:
     """Return recognizers by name, loaded where they are paths."""
     several = model if isinstance(model, (list, tuple)) else [model]
-    loaded = [load(each, results) if isinstance(each, (str, Path)) else each for each in several]
+    loaded = [load(each, results, exact) if isinstance(each, (str, Path)) else each for each in several]
     names = [getattr(each, "card_", {}).get("recognizer", type(each).__name__) for each in loaded]
     return {
         name if names.count(name) == 1 else f"{name}-{place}": each

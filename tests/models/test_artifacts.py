@@ -61,8 +61,8 @@ def test_every_byte_counts(saved):
         ("{", "not a card"),
         ("[]", "not a card"),
         ("{}", "not a card"),
-        ('{"format": 1}', "not a card"),
-        ('{"format": 2}', "card format 2"),
+        ('{"format": 2}', "not a card"),
+        ('{"format": 3}', "card format 3"),
     ],
 )
 def test_a_bad_card_is_explained(saved, text, words):
@@ -154,7 +154,7 @@ def with_copy(saved, write):
     copy = saved.with_suffix(".skops")
     write(copy)
     path = saved.with_suffix(".json")
-    card = {**json.loads(path.read_text("utf-8")), "safe_copy_sha256": sha256(copy)}
+    card = {**json.loads(path.read_text("utf-8")), "copies": {".skops": sha256(copy)}}
     path.write_text(json.dumps(card), "utf-8")
 
 
@@ -163,7 +163,7 @@ def test_a_copy_that_would_not_load_is_not_written(saved):
     recognizer.extra = pathlib.PurePosixPath
     with pytest.warns(UserWarning, match=r"the model holds pathlib\.PurePosixPath"):
         card = artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
-    assert "safe_copy_sha256" not in card
+    assert card["copies"] == {}
     assert not list(saved.parent.glob("*.skops"))
     assert load(saved).predict(ROWS).tolist() == [0] * 4
 

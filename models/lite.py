@@ -1,0 +1,113 @@
+"""Copies of networks in LiteRT's format, which answer without TensorFlow; in eight bits also several times faster."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from joblib import cpu_count
+from numpy.typing import NDArray
+
+from models.keras_recognizer import KerasRecognizer, _silenced_stderr, import_keras
+
+FLOAT32, EIGHT_BITS = ".tflite", ".int8.tflite"
+
+
+class LiteNetwork:
+    """What a network computes, by LiteRT, a face at a time, so that a face's result does not depend on the others.
+
+    Parameters
+    ----------
+    path : Path
+        As `write` makes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._interpreter = interpreter(path, n_threads=cpu_count())
+        self._input, self._output = (
+            each[0]["index"] for each in (self._interpreter.get_input_details(), self._interpreter.get_output_details())
+        )
+        self._lock = Lock()
+
+    def __call__(self, faces: NDArray[np.float32], training: bool = False) -> NDArray[np.float32]:
+        """Return the probabilities, shape (n_faces, n_classes), of faces of shape (n_faces, 48, 48, 1)."""
+        with self._lock:
+            return np.concatenate([self._run(face) for face in np.ascontiguousarray(faces)])
+
+    def _run(self, face: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._interpreter.set_tensor(self._input, face[None])
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)
+
+
+def interpreter(path: Path, n_threads: int = 1) -> Any:
+    """Return the `Interpreter` of a LiteRT file, ready to run.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    with _silenced_stderr():
+        run = Interpreter(model_path=str(path), num_threads=n_threads)
+        try:
+            run.allocate_tensors()
+        except RuntimeError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return run
+
+
+def write(recognizer: KerasRecognizer, path: Path) -> None:
+    """Write the network of a fitted recognizer, its weights in eight bits where the name ends in `EIGHT_BITS`.
+
+    In eight bits, the values between the layers are rounded to 256 levels too, those of each face by themselves.
+
+    Raises
+    ------
+    TypeError
+        If Keras runs on something else than TensorFlow, which converts.
+
+    References
+    ----------
+    B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
+    CVPR 2018. https://doi.org/10.1109/CVPR.2018.00286
+    """
+    if import_keras().backend.backend() != "tensorflow":
+        raise TypeError("a LiteRT file is made by TensorFlow only, and Keras runs on something else here")
+    with _quiet():
+        from tensorflow import lite
+
+        converter = lite.TFLiteConverter.from_keras_model(recognizer.network_)
+        if path.name.endswith(EIGHT_BITS):
+            converter.optimizations = [lite.Optimize.DEFAULT]
+        content = converter.convert()
+    path.write_bytes(content)
+
+
+def read(kind: type[KerasRecognizer], path: Path, card: Mapping[str, Any]) -> KerasRecognizer:
+    """Read what `write` wrote; parameters and classes come from the card."""
+    recognizer = kind(**card["params"])
+    recognizer.classes_ = np.asarray(card["classes"])
+    recognizer.network_ = LiteNetwork(path)
+    return recognizer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what the conversion prints: TensorFlow's notes in two ways, and the network's signature."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with _silenced_stderr(), redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
