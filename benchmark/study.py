@@ -113,14 +113,15 @@ class Study:
         An ensemble depends on its members' probabilities as well.
         """
         return run_digest(
-            {**self.facts(run), "params": self._make(run).get_params(), "members": self._member_probabilities(run)},
+            {**self.facts(run), "params": self.make(run).get_params(), "members": self._member_probabilities(run)},
             self._code[run.entry.name],
         )
 
     def _member_probabilities(self, run: Run) -> dict[str, str | None]:
         return {name: (self.store.read(name, run.seed) or {}).get("probabilities_sha256") for name in run.entry.members}
 
-    def _make(self, run: Run) -> Any:
+    def make(self, run: Run) -> Any:
+        """Return the unfitted recognizer of a run."""
         recognizer = run.entry.make() if run.entry.members else run.entry.make(random_state=run.seed)
         return recognizer.set_params(**self.setting.overrides.get(run.entry.name, {}))
 
@@ -181,7 +182,7 @@ class Study:
 
     def _outcome(self, run: Run, fit: bool) -> Outcome:
         if not run.entry.members:
-            earlier, fitted = self._fitted_before(run, fit) or (None, self._make(run))
+            earlier, fitted = self._fitted_before(run, fit) or (None, self.make(run))
             return run_recognizer(fitted, self.data, self.setting, earlier)
         members = {}
         for name in run.entry.members:
@@ -189,7 +190,7 @@ class Study:
             if record is None or record["status"] != "ok":
                 raise RuntimeError(f"its member {name} has no finished run: {(record or {}).get('error', 'missing')}")
             members[name] = record, self.store.probabilities(record)
-        return run_ensemble(self._make(run), members)
+        return run_ensemble(self.make(run), members)
 
     def is_fitted(self, run: Run, fit: bool) -> bool:
         """Return whether `do` would find the model of another protocol."""
@@ -197,7 +198,7 @@ class Study:
 
     def _fitted_before(self, run: Run, fit: bool) -> tuple[Record, Any] | None:
         """Return record and recognizer of a fresh run that differs in the validation split alone, if there is one."""
-        if fit or getattr(self._make(run), "uses_validation", True):
+        if fit or getattr(self.make(run), "uses_validation", True):
             return None
         for protocol in PROTOCOLS.values():
             if protocol == self.setting.protocol or protocol.fit != self.setting.protocol.fit:

@@ -1,0 +1,129 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import tune
+from benchmark.data import Dataset, Split
+from benchmark.data.synthetic import synthetic_dataset
+from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.study import Study
+from models.hog_svm import HogSVM
+from models.registry import Entry, Range, recognizers
+
+SPACE = {"C": Range(0.1, 100.0, log=True), "n_components": Range(4, 40), "pixels_per_cell": (8, 12)}
+
+
+def small(random_state=0):
+    return HogSVM(pixels_per_cell=12, n_components=20, random_state=random_state)
+
+
+@pytest.fixture
+def study(tmp_path):
+    entry = Entry("hog_svm", "classical", small, space=SPACE)
+    return Study([entry], [0], synthetic_dataset(100), Setting(PROTOCOLS["kaggle"]), tmp_path)
+
+
+def search(study, n_trials, earlier=None):
+    *_, table = tune.search(study, n_trials, pd.DataFrame() if earlier is None else earlier)
+    return table
+
+
+@pytest.mark.parametrize("entry", [each for each in recognizers().values() if each.space], ids=lambda each: each.name)
+def test_a_recipe_lies_within_its_space(entry):
+    params = entry.make().get_params()
+    for name, values in entry.space.items():
+        if isinstance(values, Range):
+            assert values.low <= params[name] <= values.high
+            assert isinstance(params[name], type(values.low))
+        else:
+            assert params[name] in values
+
+
+def test_the_first_trial_is_the_recipe_and_the_others_are_within_the_space(study):
+    table = search(study, 14)
+    assert list(table.index) == list(range(14))
+    assert table.loc[0, list(SPACE)].tolist() == [5.0, 20, 12]
+    assert table["C"].between(0.1, 100).all()
+    assert table["n_components"].between(4, 40).all()
+    assert set(table["pixels_per_cell"]) == {8, 12}
+    assert table["C"].nunique() == 14
+    assert (table["error"] == "").all()
+    assert table["valid_macro_f1"].between(0, 1).all()
+
+
+def test_an_interrupted_search_goes_on_as_if_it_had_not_been(study, tmp_path):
+    whole = search(study, 14).drop(columns="fit_seconds")
+    search(study, 12).to_csv(tmp_path / "stored.csv")
+    stored = tune._read(tmp_path / "stored.csv", study.digest(study.runs[0]))
+    assert len(stored) == 12
+    pd.testing.assert_frame_equal(search(study, 14, stored).drop(columns="fit_seconds"), whole)
+
+
+def test_the_test_split_chooses_nothing(study, tmp_path):
+    table = search(study, 12)
+    test = study.data["PrivateTest"]
+    other = Dataset(
+        "other", {**study.data.splits, "PrivateTest": Split(255 - test.X, np.roll(test.y, 1))}, study.data.note
+    )
+    changed = search(Study(list(study.entries.values()), [0], other, study.setting, tmp_path), 12)
+    assert set(changed["digest"]).isdisjoint(table["digest"])
+    own = ["digest", "fit_seconds"]
+    pd.testing.assert_frame_equal(changed.drop(columns=own), table.drop(columns=own))
+
+
+def test_what_is_set_is_not_searched(tmp_path):
+    entry = Entry("hog_svm", "classical", small, space=SPACE)
+    setting = Setting(PROTOCOLS["kaggle"], overrides={"hog_svm": {"C": 7.0}})
+    table = search(Study([entry], [0], synthetic_dataset(100), setting, tmp_path), 3)
+    assert "C" not in table
+    assert tune.recipe(entry, table.loc[0].to_dict()).startswith("return HogSVM(n_components=20")
+
+
+def test_a_trial_that_fails_is_a_row_and_the_search_goes_on(study, monkeypatch):
+    fit = HogSVM._fit
+
+    def sometimes(self, *args):
+        if self.n_components != 20:
+            raise MemoryError("too much\nof it")
+        fit(self, *args)
+
+    monkeypatch.setattr(HogSVM, "_fit", sometimes)
+    table = search(study, 3)
+    assert table["error"].tolist() == ["", "MemoryError: too much", "MemoryError: too much"]
+
+
+def test_trials_of_other_code_are_not_taken_up(study, tmp_path, capsys):
+    search(study, 2).to_csv(tmp_path / "stored.csv")
+    assert tune._read(tmp_path / "stored.csv", "other").empty
+    assert "begun anew" in capsys.readouterr().err
+
+
+def test_the_command_line(tmp_path, capsys):
+    arguments = ["hog_svm", "--limit", "70", "--results", str(tmp_path), "--trials"]
+    assert tune.main([*arguments, "2"]) == 0
+    capsys.readouterr()
+    assert tune.main([*arguments, "3"]) == 0
+    printed = capsys.readouterr().out
+    path = tmp_path / "synthetic" / "kaggle-limit70" / "tuning" / "hog_svm-seed0.csv"
+    table = pd.read_csv(path, index_col="trial")
+    assert list(table.index) == [0, 1, 2]
+    best = table["valid_macro_f1"].idxmax()
+    assert f"Of trial {best}, for models.hog_svm:\n\n    return HogSVM(" in printed
+    line = next(line for line in printed.splitlines() if "return HogSVM" in line)
+    made = eval(line.strip().removeprefix("return "), {"HogSVM": HogSVM, "random_state": 0})
+    assert pytest.approx(table.loc[best, "C"], rel=1e-3) == made.C
+    assert made.n_components == table.loc[best, "n_components"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["hog"], "did you mean hog_svm"),
+        (["soft_voting"], "nothing to search; these have: cnn"),
+        (["hog_svm", "--set", "depth=3"], "hog_svm has the parameters"),
+        (["hog_svm", "--data", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_bad_usage_is_explained(arguments, words, capsys, tmp_path):
+    assert tune.main([*arguments, "--trials", "1", "--results", str(tmp_path)]) == 2
+    assert words in capsys.readouterr().err
