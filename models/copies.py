@@ -53,5 +53,5 @@ def read(file: Path, kind: Any, card: Mapping[str, Any]) -> Any:
     if file.suffix == safe_copy.SUFFIX:
         return safe_copy.read(file)
     if file.suffix == lite.FLOAT32:
-        return lite.read(kind, file, card)
+        return lite.read(file, card)
     return kind.read(file, card)

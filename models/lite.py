@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,7 +15,9 @@ import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from models.keras_recognizer import KerasRecognizer, _silenced_stderr, import_keras
+from models.augmentation import views
+from models.base import BaseRecognizer
+from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, _silenced_stderr, import_keras
 
 FLOAT32, EIGHT_BITS = ".tflite", ".int8.tflite"
 
@@ -35,7 +38,7 @@ class LiteNetwork:
         )
         self._lock = Lock()
 
-    def __call__(self, faces: NDArray[np.float32], training: bool = False) -> NDArray[np.float32]:
+    def __call__(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities, shape (n_faces, n_classes), of faces of shape (n_faces, 48, 48, 1)."""
         with self._lock:
             return np.concatenate([self._run(face) for face in np.ascontiguousarray(faces)])
@@ -44,6 +47,36 @@ class LiteNetwork:
         self._interpreter.set_tensor(self._input, face[None])
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)
+
+
+class LiteRecognizer(BaseRecognizer):
+    """A network from a LiteRT file: it predicts, and cannot be fitted.
+
+    Parameters
+    ----------
+    path : Path
+    zoom : float or None
+        Of a network that looks at several views of a face, how far `models.augmentation.views` zooms.
+    few : bool
+        Of these views, take only two: the mirror image of the smaller face, and the larger face.
+    """
+
+    def __init__(self, path: Path, zoom: float | None = None, few: bool = False) -> None:
+        self.path = path
+        self.zoom = zoom
+        self.few = few
+        self.network_ = LiteNetwork(path)
+
+    def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
+        blocks = (_images(X[start : start + PREDICT_BATCH]) for start in range(0, len(X), PREDICT_BATCH))
+        return np.concatenate(
+            [np.mean([self.network_(view) for view in self._views(block)], axis=0) for block in blocks]
+        )
+
+    def _views(self, faces: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        if self.zoom is None:
+            return iter([faces])
+        return islice(views(faces, self.zoom), 1, None, 3) if self.few and self.zoom else views(faces, self.zoom)
 
 
 def interpreter(path: Path, n_threads: int = 1) -> Any:
@@ -92,11 +125,10 @@ def write(recognizer: KerasRecognizer, path: Path) -> None:
     path.write_bytes(content)
 
 
-def read(kind: type[KerasRecognizer], path: Path, card: Mapping[str, Any]) -> KerasRecognizer:
-    """Read what `write` wrote; parameters and classes come from the card."""
-    recognizer = kind(**card["params"])
+def read(path: Path, card: Mapping[str, Any]) -> LiteRecognizer:
+    """Read what `write` wrote; classes and views come from the card. In eight bits, the views are few."""
+    recognizer = LiteRecognizer(path, card["params"].get("zoom"), few=path.name.endswith(EIGHT_BITS))
     recognizer.classes_ = np.asarray(card["classes"])
-    recognizer.network_ = LiteNetwork(path)
     return recognizer
 
 
