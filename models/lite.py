@@ -29,6 +29,11 @@ class LiteNetwork:
     ----------
     path : Path
         As `write` makes it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of a face.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,6 +41,7 @@ class LiteNetwork:
         self._input, self._output = (
             each[0]["index"] for each in (self._interpreter.get_input_details(), self._interpreter.get_output_details())
         )
+        self.shape = tuple(self._interpreter.get_input_details()[0]["shape"][1:])
         self._lock = Lock()
 
     def __call__(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:

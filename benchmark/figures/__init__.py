@@ -13,6 +13,7 @@ from benchmark.figures.overview import (
     DistributionDisplay,
     EnsembleWeightsDisplay,
     ScalingDisplay,
+    SpeedDisplay,
     ValidationTestDisplay,
 )
 from benchmark.figures.style import Display, save_figure, to_svg
@@ -31,6 +32,7 @@ __all__ = [
     "ReliabilityDisplay",
     "RobustnessDisplay",
     "ScalingDisplay",
+    "SpeedDisplay",
     "TrainingDisplay",
     "ValidationTestDisplay",
     "save_figure",

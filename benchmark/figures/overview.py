@@ -205,3 +205,43 @@ class ScalingDisplay:
         figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
         figure.suptitle(self.title, fontsize=11)
         return ax
+
+
+@dataclass(frozen=True)
+class SpeedDisplay:
+    """Faces a second of models, a bar a form of each, the fastest first.
+
+    The table has the columns recognizer, form and per_second.
+    """
+
+    table: pd.DataFrame
+    title: str
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Inches, by the number of bars."""
+        return 7.8, 1.2 + 0.27 * len(self.table)
+
+    def plot(self, ax: Axes) -> Axes:
+        """Draw into `ax`."""
+        table = self.table.sort_values("per_second", ascending=False)
+        forms = ["", *sorted(set(table["form"]) - {""})]
+        labels = {
+            "": "as it is on the leaderboard",
+            "32 bits": "LiteRT, 32 bits",
+            "8 bits": "LiteRT, 8 bits, few views",
+        }
+        for place, row in enumerate(table.itertuples()):
+            colour = PALETTE[forms.index(row.form)]
+            ax.barh(place, row.per_second, color=colour, height=0.75)
+            ax.annotate(
+                f"{row.per_second:,.0f}", (row.per_second, place), (4, 0), textcoords="offset points", va="center"
+            )
+        ax.set_yticks(range(len(table)), list(table["recognizer"]))
+        ax.invert_yaxis()
+        tidy(ax, title=self.title, xlabel="faces a second, batches of 64", xscale="log")
+        ax.set_xlim(right=4 * table["per_second"].max())
+        for place, form in enumerate(forms):
+            ax.barh([0], [0], color=PALETTE[place], label=labels.get(form, form))
+        ax.legend(frameon=False, fontsize=9, loc="lower right")
+        return ax
