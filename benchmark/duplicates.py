@@ -3,7 +3,9 @@
 A near copy is the same photograph [1]_ shifted by up to 3 pixels, mirrored, encoded anew, or changed in brightness or
 contrast. Any two faces agree in their coarse light and shade, so that is taken off with a Gaussian blur; two faces are
 near copies if the normalized cross-correlation [2]_ of what is left exceeds `THRESHOLD` at the best shift, mirrored or
-not. Compared so are the pairs whose means over cells of 4x4 pixels correlate by more than `CANDIDATE`.
+not. Compared so are the pairs whose means over cells of 4x4 pixels correlate by more than `CANDIDATE`, of each face the
+`MOST_CANDIDATES` that correlate most, so that a set in which all are alike is searched in bounded time too; on FER2013
+that loses no copy.
 
 The threshold was chosen by eye on FER2013, where the correlations have a valley: of 60 pairs drawn at random from those
 between 0.75 and 0.8 all were the same photograph, of 60 between 0.7 and 0.75 only 42. Watermarks, text and small
@@ -35,9 +37,11 @@ BLUR = 4.0
 CELL = 4
 CANDIDATE = 0.7
 THRESHOLD = 0.75
+MOST_CANDIDATES = 100
 _CELLS_SIDE = 40
 _COARSE_SHIFTS = (-2, 0, 2)  # no shift up to 3 is more than a pixel away from one of them, a quarter of a cell
 _BLOCK = 256
+_ROWS = 64
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -123,19 +127,24 @@ def _fine(X: NDArray[np.uint8]) -> Floats:
 
 
 def _candidates(fine: Floats, others: NDArray[np.uint8]) -> tuple[Ints, Ints]:
-    """Return the pairs whose cells correlate, by rows."""
+    """Return the pairs whose cells correlate, by rows, of each row those `MOST_CANDIDATES` that do so most."""
     # Block by block, since the others as floats would take 12 times their memory.
     starts = range(0, len(others), _BLOCK)
     cells = [np.empty((0, (_CELLS_SIDE // CELL) ** 2), np.float32)]
     cells += [_cells(_fine(others[start : start + _BLOCK]), 0, 0) for start in starts]
     cells_of_others = np.concatenate(cells).T
-    pairs = [np.empty(0, dtype=np.int64)]
-    for turned, dy, dx in product((fine, fine[:, :, ::-1]), _COARSE_SHIFTS, _COARSE_SHIFTS):
-        own = _cells(turned, dy, dx)
-        for start in range(0, len(own), _BLOCK):
-            rows, other_rows = np.nonzero(own[start : start + _BLOCK] @ cells_of_others > CANDIDATE)
-            pairs.append((start + rows) * len(others) + other_rows)
-    rows, other_rows = np.divmod(np.unique(np.concatenate(pairs)), len(others))
+    pairs = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    for start in range(0, len(fine), _ROWS):
+        block = fine[start : start + _ROWS]
+        best = np.full((len(block), len(others)), -1, np.float32)
+        each = np.empty_like(best)
+        for turned, dy, dx in product((block, block[:, :, ::-1]), _COARSE_SHIFTS, _COARSE_SHIFTS):
+            np.maximum(best, np.matmul(_cells(turned, dy, dx), cells_of_others, out=each), out=best)
+        for row in np.flatnonzero((best > CANDIDATE).sum(axis=1) > MOST_CANDIDATES):
+            best[row, np.argpartition(best[row], -MOST_CANDIDATES)[:-MOST_CANDIDATES]] = -1
+        rows, other_rows = np.nonzero(best > CANDIDATE)
+        pairs.append((start + rows, other_rows))
+    rows, other_rows = (np.concatenate(each) for each in zip(*pairs, strict=True))
     return rows, other_rows
 
 

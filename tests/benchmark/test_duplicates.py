@@ -99,3 +99,15 @@ def test_copies_of_the_real_private_test():
     y = data["PrivateTest"].y[found.fit]
     assert (len(y), (y == 1).sum(), (y == 5).sum()) == (288, 16, 118)
     assert found.kept["fit"].sum() == 3301
+
+
+def test_a_face_with_very_many_near_copies_is_compared_with_the_nearest_alone(faces, monkeypatch):
+    monkeypatch.setattr("benchmark.duplicates.MOST_CANDIDATES", 5)
+    face = faces["Training"].X[0].reshape(48, 48)
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, np.arange(1, 13)[:, None, None], (12, 48, 48))
+    others = np.clip(face + noise, 0, 255).astype(np.uint8).reshape(12, -1)
+    rows, other_rows, correlation = near_pairs(face.reshape(1, -1), others)
+    assert rows.tolist() == [0] * 5
+    assert set(other_rows) <= set(range(7)), "the nearest are those with the least noise"
+    assert (correlation > THRESHOLD).all()
