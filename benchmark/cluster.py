@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -72,59 +72,82 @@ def connect(scheduler: str | None, jobs: int) -> Iterator[Client]:
         yield client
 
 
-def execute_on(
-    client: Client, study: Study, rerun: bool, seconds: Mapping[str, float]
-) -> Iterator[tuple[Run, str, Record]]:
-    """Do every run that is not fresh on a cluster, then the ensembles here; yield what `Study.execute` yields.
+def send(client: Client, studies: Sequence[Study], rerun: bool, seconds: Sequence[Mapping[str, float]]) -> list[Sent]:
+    """Send every run of some studies that is not fresh to a cluster.
 
     Parameters
     ----------
     client : distributed.Client
-    study : Study
+    studies : sequence of Study
+        Of the same data.
     rerun : bool
-    seconds : mapping of str to float
-        Expected times by recognizer: the longest start first, so that none of them ends alone.
+    seconds : sequence of mapping of str to float
+        Expected times by recognizer, of each study: the longest of all start first, so that none of them ends alone.
 
     Raises
     ------
     StudyError
-        If no worker can be used, or the scheduler or all workers are lost. What ended before is stored.
+        If no worker can be used, or the scheduler is lost.
     """
-    sent = _Sent(client, study, rerun)
+    refused: set[str] = set()
+    sent = [Sent(client, study, rerun, refused) for study in studies]
+    runs = [(each, run, known) for each, known in zip(sent, seconds, strict=True) for run in each.study.runs]
+    runs.sort(key=lambda item: -item[2].get(item[1].entry.name, float("inf")))
+    with _scheduler():
+        for place, (each, run, _) in enumerate(runs):
+            each.send(run, -place)
+    return sent
+
+
+@contextmanager
+def _scheduler() -> Iterator[None]:
+    """Say in one line that the scheduler was lost."""
     try:
-        for run in sorted(study.runs, key=lambda run: -seconds.get(run.entry.name, float("inf"))):
-            sent.send(run)
-        yield from sent.collect()
+        yield
     except (CancelledError, ClosedClientError, OSError) as error:
         if isinstance(error, OSError) and error.filename:
             raise  # of the results folder
         raise StudyError(
             "the scheduler was lost: finished runs are kept, the same command goes on when it runs again"
         ) from error
-    finally:
-        sent.withdraw()
-    yield from study.execute(rerun, [run for run in study.runs if run not in sent.done])
 
 
-class _Sent:
-    """The runs that the cluster is at."""
+class Sent:
+    """The runs of a study that a cluster is at."""
 
-    def __init__(self, client: Client, study: Study, rerun: bool) -> None:
+    def __init__(self, client: Client, study: Study, rerun: bool, refused: set[str]) -> None:
         self.client = client
         self.study = study
         self.rerun = rerun
         self.done: list[Run] = []
-        self._pending: dict[Future, tuple[Run, str, BaseFileLock]] = {}
-        self._refused: set[str] = set()
-        for address, found in client.run(software_there, on_error="return").items():
-            self._refuse(address, found)
-        self._workers()
-        faces = Faces(study.data)
-        self._faces = faces.name
-        if not all(client.run(has_plugin, faces.name).values()):
-            client.register_plugin(faces)
+        self._pending: dict[Future, tuple[Run, str, BaseFileLock, int]] = {}
+        self._refused = refused  # shared, so that a worker is named once
+        with _scheduler():
+            for address, found in client.run(software_there, on_error="return").items():
+                if address not in refused:
+                    self._refuse(address, found)
+            self._workers()
+            faces = Faces(study.data)
+            self._faces = faces.name
+            if not all(client.run(has_plugin, faces.name).values()):
+                client.register_plugin(faces)
 
-    def send(self, run: Run) -> None:
+    def execute(self) -> Iterator[tuple[Run, str, Record]]:
+        """Yield what `Study.execute` yields: what comes back, then the ensembles and what else is left, done here.
+
+        Raises
+        ------
+        StudyError
+            If the scheduler or all workers are lost. What ended before is stored.
+        """
+        try:
+            with _scheduler():
+                yield from self._collect()
+        finally:
+            self.withdraw()
+        yield from self.study.execute(self.rerun, [run for run in self.study.runs if run not in self.done])
+
+    def send(self, run: Run, priority: int) -> None:
         """Send a run away, unless it is to be done here or another process is at it."""
         state = self.study.state(run, self.rerun)
         if state in ("fresh", "broken") or run.entry.members or run.entry.skip():
@@ -134,9 +157,9 @@ class _Sent:
         lock = self.study.store.lock(run.entry.name, run.seed)
         with suppress(Locked):
             lock.acquire(blocking=False)
-            self._submit(run, state, lock)
+            self._submit(run, state, lock, priority)
 
-    def collect(self) -> Iterator[tuple[Run, str, Record]]:
+    def _collect(self) -> Iterator[tuple[Run, str, Record]]:
         """Store what comes back, and yield it."""
         seen = time.monotonic()
         while self._pending:
@@ -144,8 +167,8 @@ class _Sent:
             with suppress(TimeoutError):
                 done = wait(list(self._pending), timeout=CHECK, return_when="FIRST_COMPLETED").done
             for future in done:
-                run, state, lock = self._pending.pop(future)
-                record = self._store(run, state, lock, future)
+                run, state, lock, priority = self._pending.pop(future)
+                record = self._store(run, state, lock, priority, future)
                 if record is not None:
                     self.done.append(run)
                     yield run, state, record
@@ -158,16 +181,17 @@ class _Sent:
         """Leave what is not finished to others."""
         with suppress(CancelledError, ClosedClientError, OSError):
             self.client.cancel(list(self._pending))
-        for _, _, lock in self._pending.values():
+        for _, _, lock, _ in self._pending.values():
             lock.release()
+        self._pending.clear()
 
-    def _submit(self, run: Run, state: str, lock: BaseFileLock) -> None:
+    def _submit(self, run: Run, state: str, lock: BaseFileLock, priority: int) -> None:
         job = Job(run.entry.name, run.seed, self.study.setting, self._faces, self.rerun, SOFTWARE)
         only = self._workers() if self._refused else None
-        future = self.client.submit(fit_there, job, workers=only, pure=False, priority=-len(self._pending))
-        self._pending[future] = run, state, lock
+        future = self.client.submit(fit_there, job, workers=only, pure=False, priority=priority)
+        self._pending[future] = run, state, lock, priority
 
-    def _store(self, run: Run, state: str, lock: BaseFileLock, future: Future) -> Record | None:
+    def _store(self, run: Run, state: str, lock: BaseFileLock, priority: int, future: Future) -> Record | None:
         """Return the record of a run, stored; None where the worker was refused, and another one has the run now."""
         error = future.exception()
         if error is None:
@@ -175,7 +199,7 @@ class _Sent:
             if isinstance(answer, str):
                 self._refused.add(address)
                 print(f"note: without {address}: {answer}", file=sys.stderr)
-                self._submit(run, state, lock)
+                self._submit(run, state, lock, priority)
                 return None
             record = take(self.study, answer)
         else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 TRAINING_FACES = 28_709
 OUTSIDE_SCORES = ["test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop"]
+Way = Callable[[], Iterator[tuple[Run, str, Record]]]
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
 
 
@@ -74,9 +77,18 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
-    codes = [_run_setting(args, entries, data, setting, votes) for setting in settings]
+    studies, seconds = zip(*(_study(args, entries, data, setting) for setting in settings), strict=True)
+    if args.dry_run:
+        for study in studies:
+            _print_states(args, study)
+        return 0
+    with ExitStack() as stack:
+        ways = _ways(args, studies, seconds, stack)
+        codes = [
+            _execute(args, study, votes, times, way) for study, times, way in zip(studies, seconds, ways, strict=True)
+        ]
     compared = Path(args.results) / data.name / Setting(protocol, CLASS_WEIGHTS[0], args.limit, overrides).folder
-    if CLASS_WEIGHTS[0] not in schemes and not args.dry_run and Store(compared).records():
+    if CLASS_WEIGHTS[0] not in schemes and Store(compared).records():
         from benchmark.derive import derive
 
         derive(compared)
@@ -89,9 +101,10 @@ def _cannot_write(args: argparse.Namespace, error: OSError) -> int:
     return 2
 
 
-def _run_setting(
-    args: argparse.Namespace, entries: Sequence[Entry], data: Dataset, setting: Setting, votes: Votes | None
-) -> int:
+def _study(
+    args: argparse.Namespace, entries: Sequence[Entry], data: Dataset, setting: Setting
+) -> tuple[Study, dict[str, float]]:
+    """Return the study of a setting, and how long its runs are expected to take."""
     root = Path(args.results) / data.name / setting.folder
     others = {record["data_fingerprint"] for record in Store(root).records()} - {data.fingerprint}
     if others:
@@ -102,22 +115,25 @@ def _run_setting(
     todo = {run.entry.name for run in study.runs if study.state(run, args.rerun) not in ("fresh", "broken")}
     for warning in too_long(results, {name: seconds[name] for name in seconds if name in todo}, faces):
         print(f"warning: {warning}", file=sys.stderr)
-    if args.dry_run:
-        if len(args.class_weight) > 1:
-            print(f"{setting.folder}:")
-        for run in study.runs:
-            print(f"{run.entry.name:20} seed {run.seed}  {study.state(run, args.rerun)}")
-        return 0
-    return _execute(study, args, votes, seconds)
+    return study, seconds
 
 
-def _execute(study: Study, args: argparse.Namespace, votes: Votes | None, seconds: Mapping[str, float]) -> int:
+def _print_states(args: argparse.Namespace, study: Study) -> None:
+    if len(args.class_weight) > 1:
+        print(f"{study.setting.folder}:")
+    for run in study.runs:
+        print(f"{run.entry.name:20} seed {run.seed}  {study.state(run, args.rerun)}")
+
+
+def _execute(
+    args: argparse.Namespace, study: Study, votes: Votes | None, seconds: Mapping[str, float], way: Way
+) -> int:
     failed, stopped = False, None
     pending = list(study.runs)
     bar = tqdm(total=len(pending), unit="run", disable=None)
     _announce(bar, study, pending, args.rerun, seconds)
     try:
-        for run, _, record in _runs(study, args, seconds):
+        for run, _, record in way():
             if record["status"] == "failed":
                 failed = True
                 tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
@@ -138,16 +154,20 @@ def _execute(study: Study, args: argparse.Namespace, votes: Votes | None, second
     return int(failed)
 
 
-def _runs(study: Study, args: argparse.Namespace, seconds: Mapping[str, float]) -> Iterator[tuple[Run, str, Record]]:
+def _ways(
+    args: argparse.Namespace, studies: Sequence[Study], seconds: Sequence[Mapping[str, float]], stack: ExitStack
+) -> list[Way]:
+    """Return what does the runs of each study: this process one by one, or a cluster that is at all of them at once."""
     if not (args.scheduler or args.jobs):
-        yield from study.execute(args.rerun)
-        return
+        return [partial(study.execute, args.rerun) for study in studies]
     try:
-        from benchmark.cluster import connect, execute_on
+        from benchmark.cluster import connect, send
     except ModuleNotFoundError as error:
         raise StudyError(f"--scheduler and --jobs need {error.name}: pip install -e '.[cluster]'") from error
-    with connect(args.scheduler, args.jobs) as client:
-        yield from execute_on(client, study, args.rerun, seconds)
+    sent = send(stack.enter_context(connect(args.scheduler, args.jobs)), studies, args.rerun, seconds)
+    for each in sent:
+        stack.callback(each.withdraw)
+    return [each.execute for each in sent]
 
 
 def _evaluate(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("distributed", reason="needs Dask: pip install -e '.[cluster]'")
 
 from benchmark import cluster
-from benchmark.cluster import connect, execute_on
+from benchmark.cluster import connect, send
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.run import main
 from benchmark.study import Study, StudyError
@@ -125,6 +125,11 @@ def study(faces, tmp_path):
     return make
 
 
+def execute_on(client, study, rerun=False):
+    (sent,) = send(client, [study], rerun, [{}])
+    return sent.execute()
+
+
 def sums(study):
     return {(record["recognizer"], record["seed"]): record["probabilities_sha256"] for record in study.store.records()}
 
@@ -137,7 +142,7 @@ def at_work(dask, study, workers):
     with connect(dask.address, 0) as client:
         client.wait_for_workers(workers, timeout=60)
         done = []
-        thread = threading.Thread(target=lambda: done.extend(execute_on(client, study, False, {})))
+        thread = threading.Thread(target=lambda: done.extend(execute_on(client, study)))
         thread.start()
         yield client, done, thread
         thread.join(120)
@@ -194,9 +199,9 @@ def test_results_equal_those_of_this_process_bit_for_bit(study, dask):
     dask.work()
     with connect(dask.address, 0) as client:
         client.wait_for_workers(1, timeout=60)
-        done = list(execute_on(client, there, False, {}))
+        done = list(execute_on(client, there))
         assert [record["status"] for _, _, record in done] == ["ok"] * 5
-        assert [state for _, state, _ in execute_on(client, there, False, {})] == ["fresh"] * 5
+        assert [state for _, state, _ in execute_on(client, there)] == ["fresh"] * 5
     assert sums(here) == sums(there)
     for record in there.store.records():
         assert (there.store.root / "models" / record["artifact"]).is_file()
@@ -211,7 +216,7 @@ def test_a_worker_in_another_network_namespace_shares_nothing_but_the_line(study
         with connect(made.address, 0) as client:
             client.wait_for_workers(1, timeout=60)
             assert all(address.startswith(f"tcp://{there}:") for address in client.nthreads())
-            assert [record["status"] for _, _, record in execute_on(client, far, False, {})] == ["ok", "ok"]
+            assert [record["status"] for _, _, record in execute_on(client, far)] == ["ok", "ok"]
     finally:
         made.end()
     near = study(["majority", "hog_svm"], "near")
@@ -274,15 +279,20 @@ def test_a_worker_with_other_code_or_several_threads_is_refused_by_name(study, d
     with connect(dask.address, 0) as client:
         client.wait_for_workers(3, timeout=60)
         with pytest.raises(StudyError, match="no worker can be used: start some with: dask worker"):
-            next(execute_on(client, there, False, {}))
+            next(execute_on(client, there))
         said = capsys.readouterr().err
         assert said.count("note: without tcp://127.0.0.1:") == 3
         for words in ("fer-benchmark ", "3 threads", "--no-nanny"):
             assert words in said
         good = dask.work()
         client.wait_for_workers(4, timeout=60)
-        assert [record["status"] for _, _, record in execute_on(client, there, False, {})] == ["ok"] * 4
+        assert [record["status"] for _, _, record in execute_on(client, there)] == ["ok"] * 4
         assert good.poll() is None
+        several = [study(["majority"], folder) for folder in ("one", "other")]
+        sent = send(client, several, False, [{}, {}])
+        assert [len(each._pending) for each in sent] == [1, 1], "no study waits for the one before it"
+        for each in sent:
+            assert [record["status"] for _, _, record in each.execute()] == ["ok"]
     assert len(sums(there)) == 4
 
 
@@ -291,10 +301,10 @@ def test_a_worker_that_joins_later_with_other_code_gets_no_run(study, dask, monk
     with at_work(dask, there, workers=1) as (_, done, thread):
         thread.join(60)
     assert [record["status"] for _, _, record in done] == ["ok"]
-    monkeypatch.setattr(cluster._Sent, "_refuse", lambda *arguments: None)  # as if it had come after the first look
+    monkeypatch.setattr(cluster.Sent, "_refuse", lambda *arguments: None)  # as if it had come after the first look
     monkeypatch.setattr(cluster, "SOFTWARE", {"fer-benchmark": "another"})
     with connect(dask.address, 0) as client:
-        runs = execute_on(client, study(["majority"], "later"), False, {})
+        runs = execute_on(client, study(["majority"], "later"))
         with pytest.raises(StudyError, match="no worker can be used"):
             next(runs)
     assert "note: without tcp://127.0.0.1:" in capsys.readouterr().err
@@ -328,8 +338,9 @@ def test_what_differs_is_named():
 
 def test_jobs_of_the_command_line(tmp_path, capsys):
     arguments = ["--only", "majority", "lbp_xgb", "--set", "lbp_xgb.n_estimators=5"]
+    arguments += ["--class-weight", "none", "balanced"]
     assert main([*arguments, "--limit", "100", "--jobs", "2", "--results", str(tmp_path)]) == 0
     assert "lbp_xgb" in capsys.readouterr().out
-    assert len(list(tmp_path.glob("**/runs/*/seed?.json"))) == 2
+    assert len(list(tmp_path.glob("**/runs/*/seed?.json"))) == 4
     assert main(["--only", "majority", "--scheduler", "tcp://127.0.0.1:9", "--results", str(tmp_path / "none")]) == 2
     assert "no scheduler answers" in capsys.readouterr().err
