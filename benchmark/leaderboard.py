@@ -43,6 +43,8 @@ TEXT_COLUMNS = (
     "ensemble",
     "member",
     "what",
+    "step",
+    "form",
     "protocol",
     "caveat",
     "source",

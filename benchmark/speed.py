@@ -140,6 +140,24 @@ def _processor() -> str:
         return platform.processor()
 
 
+def summaries(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of a folder in which `main` left them, by file, as text with three digits."""
+    tables = {}
+    for file in (STEPS, MODELS):
+        if (folder / file).exists():
+            table = pd.read_csv(folder / file, keep_default_na=False)
+            tables[file] = table.map(_three_digits)
+    return tables
+
+
+def _three_digits(value: Any) -> str:
+    try:
+        number = float(value)
+    except ValueError:
+        return str(value)
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for usage or data."""
     parser = argparse.ArgumentParser(

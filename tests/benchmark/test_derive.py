@@ -124,7 +124,11 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     readme = tmp_path / "README.md"
     readme.write_text(
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
-        f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n"
+        f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n<!-- models: {root.as_posix()} -->\n<!-- end -->\n"
+    )
+    (root / "speed").mkdir()
+    (root / "speed" / "models.csv").write_text(
+        "recognizer,form,per_second,difference\na,8 bits,1234.5,\na,,0.01234,0.5\n"
     )
     found = derive(root)
     update_readme(readme, [found])
@@ -135,6 +139,7 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     assert ours.startswith("| a | 1.000 |")
     assert any("facemood" in line and "trained on the test rows" in line for line in theirs)
     assert "| 1 | a | 1.000 |" in text
+    assert "| a | 8 bits | 1,234 |  |\n| a |  | 0.0123 | 0.5 |\n" in text
     assert "old" not in text
     with pytest.raises(ValueError, match="add it"):
         update_readme(readme, [replace(found, root=tmp_path / "other")])
