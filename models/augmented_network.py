@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from features.rows import IMAGE_SIDE, as_images
 from models.augmentation import augment, views
+from models.checkpoint import Checkpoint
 from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, import_keras
 from models.registry import Range
 from models.training import shuffled, train
@@ -49,6 +50,8 @@ class AugmentedNetwork(KerasRecognizer):
     margin : int
         Pixels that changed faces lose on every side before the network sees them in training, for a network that takes
         faces of any size: fewer pixels cost less time.
+    whole_epochs : int
+        Last epochs that see whole faces all the same.
     precision : str
         Keras dtype policy of the training, ``float32`` or ``mixed_bfloat16``; the fitted network predicts in float32.
     random_state : int
@@ -89,6 +92,7 @@ class AugmentedNetwork(KerasRecognizer):
         degrading: float = 0.25,
         erasing: float = 0.5,
         margin: int = 0,
+        whole_epochs: int = 0,
         precision: str = "mixed_bfloat16",
         random_state: int = 0,
     ) -> None:
@@ -106,6 +110,7 @@ class AugmentedNetwork(KerasRecognizer):
         self.degrading = degrading
         self.erasing = erasing
         self.margin = margin
+        self.whole_epochs = whole_epochs
         self.precision = precision
         self.random_state = random_state
 
@@ -114,31 +119,39 @@ class AugmentedNetwork(KerasRecognizer):
     ) -> None:
         keras = import_keras()
         keras.utils.set_random_seed(self.random_state)
-        n_classes, inside = len(self.classes_), slice(self.margin, IMAGE_SIDE - self.margin)
-        network = self.build(n_classes, self.precision, inside.stop - inside.start)
+        labels = np.eye(len(self.classes_), dtype=np.float32)
+        weight = sample_weight**self.weight_power
+        weight /= weight.mean()
+        changes = {name: getattr(self, name) for name in CHANGES}
+        steps = -(-len(X) // self.batch_size)
+        checkpoint = Checkpoint(
+            self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), self._compiled(keras, self.margin, steps)
+        )
+
+        def go_on(margin: int, last: int) -> None:
+            inside = slice(margin, IMAGE_SIDE - margin)
+
+            def change(faces: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+                return augment(faces, generator, **changes)[:, inside, inside]
+
+            faces = shuffled(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
+            validation = _images(X_valid)[:, inside, inside], labels[y_valid]
+            train(keras, faces, validation, last, checkpoint)
+
+        go_on(self.margin, self.epochs - self.whole_epochs)
+        if self.margin:
+            checkpoint.move_to(self._compiled(keras, 0, steps))
+        go_on(0, self.epochs)
+        self._keep(checkpoint)
+
+    def _compiled(self, keras: Any, margin: int, steps: int) -> Any:
+        network = self.build(len(self.classes_), self.precision, IMAGE_SIDE - 2 * margin)
         network.compile(
-            optimizer=self._optimizer(keras, steps=-(-len(X) // self.batch_size)),
+            optimizer=self._optimizer(keras, steps),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.label_smoothing),
             metrics=["accuracy"],
         )
-        labels = np.eye(n_classes, dtype=np.float32)
-        weight = sample_weight**self.weight_power
-        changes = {name: getattr(self, name) for name in CHANGES}
-
-        def change(faces: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
-            return augment(faces, generator, **changes)[:, inside, inside]
-
-        self.history_ = train(
-            keras,
-            network,
-            shuffled(
-                keras, as_images(X), labels[y], weight / weight.mean(), self.batch_size, self.random_state, change
-            ),
-            (_images(X_valid)[:, inside, inside], labels[y_valid]),
-            self.epochs,
-            self._checkpoint_path(X, y, sample_weight, X_valid, y_valid),
-        )
-        self._keep(network)
+        return network
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
         return np.concatenate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from features.cache import Arrays, count_as_saved, read_arrays, write_arrays
 class Checkpoint:
     """State of a training after its last whole epoch: variables of network and optimizer, history, best weights.
 
+    Where there is a stored state, the network takes it up. The time that the training took until then counts as saved,
+    so that its cost is not that of the rest alone.
+
     Parameters
     ----------
     path : Path
@@ -27,6 +30,8 @@ class Checkpoint:
 
     Attributes
     ----------
+    history : dict of str to list of float
+        What Keras logged of every epoch.
     best : list of ndarray
         Weights that are to be kept, empty until there are any; they are stored and read with the rest.
     """
@@ -34,9 +39,16 @@ class Checkpoint:
     def __init__(self, path: Path, network: Any) -> None:
         self.path = path
         self.network = network
+        self.history: dict[str, list[float]] = {}
         self.best: list[NDArray] = []
         self._seconds_before, self._start = 0.0, time.perf_counter()
         network.optimizer.build(network.trainable_variables)
+        self._read()
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs that are done."""
+        return len(self.history.get("loss", ()))
 
     @property
     def variables(self) -> list[Any]:
@@ -45,11 +57,18 @@ class Checkpoint:
         own = [variable for variable in self.network.variables if id(variable) not in metrics]
         return [*own, *self.network.optimizer.variables]
 
-    def read(self) -> dict[str, list[float]]:
-        """Take up the stored state; return its history, empty where there is none or the file is damaged.
+    def move_to(self, network: Any) -> None:
+        """Have another network go on: one with variables of the same shapes, compiled."""
+        values = [np.asarray(variable) for variable in self.variables]
+        self.network = network
+        network.optimizer.build(network.trainable_variables)
+        self._assign(values)
 
-        The time that the training took until then counts as saved, so that its cost is not that of the rest alone.
-        """
+    def _assign(self, values: Iterable[NDArray]) -> None:
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+
+    def _read(self) -> None:
         variables = self.variables
         try:
             arrays = read_arrays(self.path)
@@ -58,16 +77,14 @@ class Checkpoint:
             values = [arrays[str(number)] for number in range(len(variables))]
             best = [arrays[f"best{number}"] for number in range(int(arrays["n_best"]))]
         except (OSError, KeyError, ValueError):
-            return {}
+            return
         if any(tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)):
-            return {}
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-        self._seconds_before, self.best = seconds, best
+            return
+        self._assign(values)
+        self._seconds_before, self.history, self.best = seconds, history, best
         count_as_saved(seconds)
-        return history
 
-    def write(self, history: Mapping[str, list[float]]) -> None:
+    def write(self) -> None:
         """Store the state; where the file cannot be written, training goes on without."""
         # JAX keeps the state of a training elsewhere until it is asked for.
         getattr(self.network, "jax_state_sync", lambda: None)()
@@ -75,7 +92,7 @@ class Checkpoint:
         arrays |= {f"best{number}": weight for number, weight in enumerate(self.best)}
         arrays["n_best"] = len(self.best)
         arrays["seconds"] = self._seconds_before + time.perf_counter() - self._start
-        arrays["history"] = json.dumps(history)
+        arrays["history"] = json.dumps(self.history)
         with contextlib.suppress(OSError):
             write_arrays(self.path, arrays)
 

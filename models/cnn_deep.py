@@ -52,4 +52,4 @@ class DeepCNN(AugmentedNetwork):
 @recognizer(family="neural", requires=("keras",), space=SPACE)
 def cnn_deep(random_state: int = 0) -> DeepCNN:
     """VGG-like CNN of nine convolutions with batch normalization, trained on augmented faces."""
-    return DeepCNN(epochs=60, margin=4, random_state=random_state)
+    return DeepCNN(epochs=68, random_state=random_state)

@@ -19,6 +19,7 @@ from features.cache import cache_dir
 from features.rows import IMAGE_SIDE, as_images
 from features.source import code_digest
 from models.base import BaseRecognizer
+from models.checkpoint import Checkpoint
 from models.training import shuffled, train
 
 PREDICT_BATCH = 256
@@ -112,22 +113,18 @@ class KerasRecognizer(BaseRecognizer):
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-        self.history_ = train(
-            keras,
-            network,
-            shuffled(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state),
-            (_images(X_valid), y_valid),
-            self.epochs,
-            self._checkpoint_path(X, y, sample_weight, X_valid, y_valid),
-            patience=self.patience,
-            callbacks=callbacks,
-        )
-        self._keep(network)
+        checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
+        faces = shuffled(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state)
+        validation = _images(X_valid), y_valid
+        train(keras, faces, validation, self.epochs, checkpoint, self.patience, callbacks)
+        self._keep(checkpoint)
 
-    def _keep(self, network: Any) -> None:
+    def _keep(self, checkpoint: Checkpoint) -> None:
         """Take the weights of a trained network over into one that predicts in float32."""
+        self.history_ = checkpoint.history
         self.network_ = self.build(len(self.classes_), "float32")
-        self.network_.set_weights(network.get_weights())
+        self.network_.set_weights(checkpoint.network.get_weights())
+        checkpoint.forget()
 
     def _checkpoint_path(self, *arrays: NDArray) -> Path:
         """Name everything that the training depends on."""

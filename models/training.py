@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,45 +65,38 @@ def shuffled(
 
 def train(
     keras: Any,
-    network: Any,
     batches: Any,
     validation: tuple[NDArray, NDArray],
     epochs: int,
-    path: Path,
+    checkpoint: Checkpoint,
     patience: int | None = None,
     callbacks: Sequence[Any] = (),
-) -> dict[str, list[float]]:
-    """Train a network; after an interruption the same call goes on after the last whole epoch.
+) -> None:
+    """Train the network of a checkpoint up to an epoch, from the last one on that is done.
 
     Parameters
     ----------
     keras : module
-    network : keras.Model
-        Compiled. It is left with the weights of the last epoch, or of the best one where there is a `patience`.
     batches : keras.utils.PyDataset
         As of `shuffled`.
     validation : tuple (images, y)
     epochs : int
         At most.
-    path : Path
-        Of the checkpoint, which must name everything that the training depends on; deleted at the end.
+    checkpoint : Checkpoint
+        Its network is left with the weights of the last epoch, or of the best one where there is a `patience`; its
+        history gets what Keras logs of every epoch.
     patience : int, optional
         Epochs without a higher validation accuracy after which training stops.
     callbacks : sequence of keras.callbacks.Callback
-
-    Returns
-    -------
-    dict of str to list of float
-        What Keras logs of every epoch.
     """
-    checkpoint = Checkpoint(path, network)
-    history = checkpoint.read()
-    done = len(history.get("loss", ()))
+    network, history, done = checkpoint.network, checkpoint.history, checkpoint.epochs
+    if done >= epochs:
+        return
 
     def before_epoch(epoch: int, logs: Mapping[str, float]) -> None:
         # Not at the end of the epoch before: then averaged weights may stand in the place of those that are trained.
         if epoch > done:
-            checkpoint.write(history)
+            checkpoint.write()
         batches.begin(epoch)
 
     def after_epoch(epoch: int, logs: Mapping[str, float]) -> None:
@@ -133,8 +125,6 @@ def train(
     )
     if patience is not None:
         network.set_weights(checkpoint.best)
-    checkpoint.forget()
-    return history
 
 
 def _progress(keras: Any, epochs: int) -> Any:

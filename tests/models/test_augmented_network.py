@@ -52,7 +52,11 @@ def fit_averaged(split):
     )
 
 
-@pytest.mark.parametrize("fit", [fitted, fit_averaged])
+def fit_middle_first(split):
+    return fitted(split, margin=6, whole_epochs=2)
+
+
+@pytest.mark.parametrize("fit", [fitted, fit_averaged, fit_middle_first])
 @pytest.mark.parametrize("epochs_before", [1, 3])
 def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, monkeypatch, fit, epochs_before):
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "undisturbed"))
@@ -60,9 +64,9 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "interrupted"))
     write = Checkpoint.write
 
-    def stop(self, history):
-        write(self, history)
-        if len(history["loss"]) == epochs_before:
+    def stop(self):
+        write(self)
+        if self.epochs == epochs_before:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -91,6 +95,18 @@ def test_training_sees_the_middle_of_the_faces_and_prediction_all_of_them(split,
     for ours, theirs in zip(other.network_.get_weights(), blank.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert np.ptp(other.predict_proba(frames)[:, 0]) > 0
+
+
+def test_the_last_epochs_see_whole_faces_in_a_network_that_goes_on(split):
+    ends = [TinyNetwork(epochs=4, batch_size=16, margin=6, whole_epochs=n) for n in (0, 2, 4)]
+    X, y = split
+    middle, both, whole = (each.fit(X, y, validation=(X[:10], y[:10])) for each in ends)
+    assert len(both.history_["loss"]) == 4
+    assert both.history_["loss"][:2] == middle.history_["loss"][:2]
+    assert both.history_["loss"][2:] != middle.history_["loss"][2:]
+    undivided = fitted(split)
+    for ours, theirs in zip(whole.network_.get_weights(), undivided.network_.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_face_and_its_mirror_image_have_the_same_probabilities(split):
@@ -148,7 +164,7 @@ def _checkpoints(split, folder):
     """Yield the paths that a training writes its checkpoints to."""
     written = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.checkpoint.Checkpoint.write", lambda self, history: written.append(self.path))
+        patch.setattr("models.checkpoint.Checkpoint.write", lambda self: written.append(self.path))
         fitted(split)
     assert all(path.parent == folder for path in written)
     return written
