@@ -118,8 +118,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
     ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights of
     their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces, ``<!-- tools: ROOT -->`` our best
-    beside the tools that people install, ``<!-- steps: ROOT -->`` and ``<!-- models: ROOT -->`` what `benchmark.speed`
-    measured, ``<!-- scaling: ROOT'S PARENT -->`` how costs grow, ``<!-- anchors -->`` the
+    beside the tools that people install, ``<!-- steps: ROOT'S PARENT -->`` and ``<!-- models: ... -->`` what
+    `benchmark.speed` measured, ``<!-- scaling: ... -->`` how costs grow, ``<!-- anchors -->`` the
     published results; each ends with ``<!-- end -->``.
 
     Raises
@@ -143,11 +143,12 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         if "robustness" in found.tables:
             text = _between_markers(text, f"robustness: {root}", to_markdown(robust(found.tables["robustness"])))
         text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
-        for file, table in speed(found.root / FOLDER).items():
-            text = _between_markers(text, f"{Path(file).stem}: {root}", to_markdown(table))
-        if (found.root.parent / SCALING).exists():
-            costs = scaling(found.root.parent / SCALING).reset_index()
-            text = _between_markers(text, f"scaling: {found.root.parent.as_posix()}", to_markdown(costs))
+        parent = found.root.parent
+        for file, table in speed(parent / FOLDER).items():
+            text = _between_markers(text, f"{Path(file).stem}: {parent.as_posix()}", to_markdown(table))
+        if (parent / SCALING).exists():
+            costs = scaling(parent / SCALING).reset_index()
+            text = _between_markers(text, f"scaling: {parent.as_posix()}", to_markdown(costs))
     readme.write_text(text, "utf-8")
 
 

@@ -178,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not path.is_file():
                 raise DataError(f"--beside {name}={path}: no such file: write it as NAME=FILE")
         records, recognizers, data = models_and_data(args.root, args.data, args.models)
-        folder = args.root / FOLDER
+        folder = args.root.parent / FOLDER
         folder.mkdir(exist_ok=True)
         write_json(folder / MACHINE, machine())
         source = Path(args.data or os.environ.get("FER2013", ""))

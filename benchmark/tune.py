@@ -162,7 +162,7 @@ def _main(args: argparse.Namespace) -> int:
     data = load_dataset(args.data, limit=args.limit)
     setting = Setting(PROTOCOLS[args.protocol], limit=args.limit, overrides=fixed)
     study = Study([entry], [args.seed], data, setting, args.results / data.name / setting.folder)
-    path = study.store.root / "tuning" / f"{entry.name}-seed{args.seed}.csv"
+    path = args.results / data.name / "tuning" / f"{setting.folder}-{entry.name}-seed{args.seed}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     table = _read(path, study.digest(study.runs[0]))
     try:

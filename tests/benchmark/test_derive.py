@@ -124,10 +124,10 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     readme = tmp_path / "README.md"
     readme.write_text(
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
-        f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n<!-- models: {root.as_posix()} -->\n<!-- end -->\n"
+        f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n<!-- models: {tmp_path.as_posix()} -->\n<!-- end -->\n"
     )
-    (root / "speed").mkdir()
-    (root / "speed" / "models.csv").write_text(
+    (tmp_path / "speed").mkdir()
+    (tmp_path / "speed" / "models.csv").write_text(
         "recognizer,form,per_second,difference\na,8 bits,1234.5,\na,,0.01234,0.5\n"
     )
     found = derive(root)

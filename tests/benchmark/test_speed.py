@@ -39,7 +39,7 @@ def test_what_everything_costs(finished, tmp_path, monkeypatch, capsys):
     network = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
     network.save(tmp_path / "theirs.h5")
     assert speed.main([str(store.root), "--beside", f"theirs={tmp_path / 'theirs.h5'}"]) == 0
-    folder = store.root / "speed"
+    folder = store.root.parent / "speed"
     models = pd.read_csv(folder / "models.csv", keep_default_na=False, index_col=["recognizer", "form"])
     forms = {(name, form) for name in records if name.startswith("cnn") for form in ("", "32 bits", "8 bits")}
     forms |= {(name, form) for name in records if name.startswith("soft") for form in ("", "8 bits")}

@@ -104,7 +104,7 @@ def test_the_command_line(tmp_path, capsys):
     capsys.readouterr()
     assert tune.main([*arguments, "3"]) == 0
     printed = capsys.readouterr().out
-    path = tmp_path / "synthetic" / "kaggle-limit70" / "tuning" / "hog_svm-seed0.csv"
+    path = tmp_path / "synthetic" / "tuning" / "kaggle-limit70-hog_svm-seed0.csv"
     table = pd.read_csv(path, index_col="trial")
     assert list(table.index) == [0, 1, 2]
     best = table["valid_macro_f1"].idxmax()
