@@ -52,6 +52,16 @@ def test_a_line_an_image(model, photo, capsys):
     assert "  Happy     Angry 0.14  " in lines[0]
 
 
+@pytest.mark.parametrize(("options", "exact"), [([], False), (["--exact"], True)])
+def test_networks_are_read_in_eight_bits_unless_exact_ones_are_asked_for(model, photo, monkeypatch, options, exact):
+    asked = []
+    monkeypatch.setattr(
+        "models.prediction.load", lambda path, results, exact: asked.append(exact) or artifacts.load(path)
+    )
+    assert main([photo, "--model", model, *options]) == 0
+    assert asked == [exact]
+
+
 def test_json_has_all_probabilities(model, photo, capsys):
     assert main([photo, "--model", model, "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
