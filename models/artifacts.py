@@ -186,7 +186,10 @@ def read_card(artifact: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text("utf-8"))
         if card["format"] != CARD_FORMAT:
-            raise ArtifactError(f"{path}: card format {card['format']}, this version reads {CARD_FORMAT}: update it")
+            raise ArtifactError(
+                f"{path}: card format {card['format']}, and this version reads {CARD_FORMAT}: update fer-benchmark if yours "
+                f"is older than the model, else make the model again: python -m benchmark.run --only {stem} --rerun"
+            )
         for key, kind in CARD_ENTRIES.items():
             if not isinstance(card[key], kind):
                 raise TypeError(f"{key} is {card[key]!r}")
