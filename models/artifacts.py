@@ -187,8 +187,8 @@ def read_card(artifact: Path) -> dict[str, Any]:
         card = json.loads(path.read_text("utf-8"))
         if card["format"] != CARD_FORMAT:
             raise ArtifactError(
-                f"{path}: card format {card['format']}, and this version reads {CARD_FORMAT}: update fer-benchmark if yours "
-                f"is older than the model, else make the model again: python -m benchmark.run --only {stem} --rerun"
+                f"{path}: card format {card['format']}, and this version reads {CARD_FORMAT}: update fer-benchmark if "
+                f"yours is older than the model, else make it again: python -m benchmark.run --only {stem} --rerun"
             )
         for key, kind in CARD_ENTRIES.items():
             if not isinstance(card[key], kind):
