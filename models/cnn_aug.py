@@ -16,13 +16,4 @@ class AugmentedCNN(AugmentedNetwork):
 @recognizer(family="neural", requires=("keras",), space=SPACE)
 def cnn_aug(random_state: int = 0) -> AugmentedCNN:
     """The reference CNN on augmented faces with milder class weights and a decaying learning rate."""
-    return AugmentedCNN(
-        learning_rate=1.5e-3,
-        batch_size=128,
-        epochs=48,
-        zoom=0.1,
-        gamma=0.0,
-        degrading=0.0,
-        erasing=0.25,
-        random_state=random_state,
-    )
+    return AugmentedCNN(learning_rate=1e-3, zoom=0.1, gamma=0.0, degrading=0.0, erasing=0.25, random_state=random_state)
