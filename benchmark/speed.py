@@ -193,6 +193,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     from benchmark.figures import SpeedDisplay, save_figure
 
+    floors = [name for name, record in records.items() if record["family"] == "floor"]
+    models = models[~models["recognizer"].isin(floors)]
     save_figure(SpeedDisplay(models, f"Faces a second on one core, {data.name}"), folder / "models.png")
     print(f"{table.to_string(index=False)}\n\n{models.to_string(index=False)}\n\n{folder}")
     return 0
