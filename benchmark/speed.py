@@ -185,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = [*starts(args.root), *_shown(steps(data, source if source.is_file() else None, records.values()))]
         table = pd.DataFrame(done)
         table["per_second"] = table["faces"] / table["seconds"]
-        table.to_csv(folder / STEPS, index=False, float_format="%.4g")
+        table.to_csv(folder / STEPS, index=False, float_format="%.7g")
         models = pd.DataFrame(_shown(predictions(args.root, records, recognizers, data, foreign)))
         models.to_csv(folder / MODELS, index=False, float_format="%.4g")
     except (ArtifactError, DataError, OSError) as error:
