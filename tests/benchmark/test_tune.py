@@ -40,23 +40,23 @@ def test_a_recipe_lies_within_its_space(entry):
 
 
 def test_the_first_trial_is_the_recipe_and_the_others_are_within_the_space(study):
-    table = search(study, 14)
-    assert list(table.index) == list(range(14))
+    table = search(study, 12)
+    assert list(table.index) == list(range(12))
     assert table.loc[0, list(SPACE)].tolist() == [5.0, 20, 12]
     assert table["C"].between(0.1, 100).all()
     assert table["n_components"].between(4, 40).all()
     assert set(table["pixels_per_cell"]) == {8, 12}
-    assert table["C"].nunique() == 14
+    assert table["C"].nunique() == 12
     assert (table["error"] == "").all()
     assert table["valid_macro_f1"].between(0, 1).all()
 
 
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(study, tmp_path):
-    whole = search(study, 14).drop(columns="fit_seconds")
-    search(study, 12).to_csv(tmp_path / "stored.csv")
+    whole = search(study, 12).drop(columns="fit_seconds")
+    search(study, 11).to_csv(tmp_path / "stored.csv")
     stored = tune._read(tmp_path / "stored.csv", study.digest(study.runs[0]))
-    assert len(stored) == 12
-    pd.testing.assert_frame_equal(search(study, 14, stored).drop(columns="fit_seconds"), whole)
+    assert len(stored) == 11
+    pd.testing.assert_frame_equal(search(study, 12, stored).drop(columns="fit_seconds"), whole)
 
 
 def test_the_test_split_chooses_nothing(study, tmp_path):
@@ -98,7 +98,8 @@ def test_trials_of_other_code_are_not_taken_up(study, tmp_path, capsys):
     assert "begun anew" in capsys.readouterr().err
 
 
-def test_the_command_line(tmp_path, capsys):
+def test_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("FER2013", raising=False)
     arguments = ["hog_svm", "--limit", "70", "--results", str(tmp_path), "--trials"]
     assert tune.main([*arguments, "2"]) == 0
     capsys.readouterr()
