@@ -57,7 +57,7 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
         saved, start = seconds_saved(), time.perf_counter()
         if earlier is None:
             recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
-        # As if no descriptor had come from the cache: the figure must not depend on what ran before.
+        # With the epochs of a training that was interrupted before: the figure must not depend on what ran when.
         fit_seconds = time.perf_counter() - start + seconds_saved() - saved
         probabilities = Probabilities(
             all_emotions(recognizer, valid.X), all_emotions(recognizer, test.X), valid.y.copy(), test.y.copy()
@@ -99,7 +99,7 @@ def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilitie
 
 
 def time_prediction(recognizer: Any, X: NDArray[np.uint8]) -> float:
-    """Return milliseconds a face in batches of 64, uncached, after one warm-up batch: the median of 5."""
+    """Return milliseconds a face in batches of 64, after one warm-up batch: the median of 5."""
     batches = [np.resize(np.roll(X, -TIMED_BATCH * k, axis=0), (TIMED_BATCH, X.shape[1])) for k in range(TIMED_BATCHES)]
     recognizer.predict_proba(batches[0])
     seconds = []

@@ -155,7 +155,7 @@ def _three_digits(value: Any) -> str:
         number = float(value)
     except ValueError:
         return str(value)
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:#.3g}".rstrip(".")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=["best"],
         metavar="PATH",
-        help="artifacts (.joblib, .h5), side by side; default: the best one that is here",
+        help="artifacts or copies (.joblib, .h5, .tflite), side by side; default: the best one that is here",
     )
     option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
     option("--exact", action="store_true", help="the networks themselves, not their faster copies in eight bits")

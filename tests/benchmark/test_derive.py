@@ -139,7 +139,7 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     assert ours.startswith("| a | 1.000 |")
     assert any("facemood" in line and "trained on the test rows" in line for line in theirs)
     assert "| 1 | a | 1.000 |" in text
-    assert "| a | 8 bits | 1,234 |  |\n| a |  | 0.0123 | 0.5 |\n" in text
+    assert "| a | 8 bits | 1,234 |  |\n| a |  | 0.0123 | 0.500 |\n" in text
     assert "old" not in text
     with pytest.raises(ValueError, match="add it"):
         update_readme(readme, [replace(found, root=tmp_path / "other")])

@@ -30,7 +30,7 @@ def records(results):
 def test_two_jobs_in_two_processes_write_the_same_records(chosen, number, tmp_path):
     found = []
     for name in ("first", "second"):
-        # Each with a cache of its own, so that the second computes its descriptors too.
+        # Each with a cache of its own, so that the second takes nothing from the first.
         environment = {**os.environ, "FER_BENCHMARK_CACHE": str(tmp_path / f"cache-{name}")}
         environment.pop("FER2013", None)
         command = [sys.executable, "-m", "benchmark.run", *chosen, *QUICK, "--results", str(tmp_path / name)]
