@@ -7,69 +7,27 @@ So no disk has to be shared. Every run takes a whole worker; ensembles, which on
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import dask
-from distributed import Client, Future, LocalCluster, wait
+from distributed import Client, Future, wait
 from distributed.client import ClosedClientError
 from filelock import BaseFileLock
 from filelock import Timeout as Locked
 
+from benchmark.connection import START, Workers
 from benchmark.store import Record
 from benchmark.study import Run, Study, StudyError
-from benchmark.worker import SOFTWARE, Faces, Files, Job, difference, fit_there, has_plugin, keep_to, software_there
+from benchmark.worker import SOFTWARE, Files, Job, fit_there
+from models.copies import SUFFIXES, parts
 from models.files import write_whole
 
-CONNECT = 15  # seconds to find the scheduler
 PATIENCE = 60  # seconds without a worker after which the study gives up
 CHECK = 2  # seconds between looks at the cluster
-START = "dask worker tcp://HOST:8786 --nthreads 1 --no-nanny"
-
-
-@contextmanager
-def connect(scheduler: str | None, jobs: int) -> Iterator[Client]:
-    """Connect with a cluster, or start local workers with the cores divided among them.
-
-    Parameters
-    ----------
-    scheduler : str or None
-        Address, ``tcp://HOST:8786``.
-    jobs : int
-        Local workers where no scheduler is given.
-
-    Raises
-    ------
-    StudyError
-        If no scheduler answers.
-    """
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is lost is said here, once
-    if scheduler:
-        try:
-            client = Client(scheduler, timeout=CONNECT)
-        except (OSError, ValueError) as error:
-            raise StudyError(f"{scheduler}: no scheduler answers: start one there with: dask scheduler") from error
-        with client:
-            yield client
-        return
-    local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None, "memory_limit": 0}
-    # Daemons could not start processes.
-    with (
-        dask.config.set({"distributed.worker.daemon": False}),
-        LocalCluster(n_workers=jobs, **local) as cluster,
-        Client(cluster) as client,
-    ):
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
-        for place, address in enumerate(client.nthreads() if len(cores) >= jobs else ()):
-            client.run(keep_to, cores[place * len(cores) // jobs : (place + 1) * len(cores) // jobs], workers=[address])
-        yield client
 
 
 def send(client: Client, studies: Sequence[Study], rerun: bool, seconds: Sequence[Mapping[str, float]]) -> list[Sent]:
@@ -89,8 +47,8 @@ def send(client: Client, studies: Sequence[Study], rerun: bool, seconds: Sequenc
     StudyError
         If no worker can be used, or the scheduler is lost.
     """
-    refused: set[str] = set()
-    sent = [Sent(client, study, rerun, refused) for study in studies]
+    workers = Workers(client)
+    sent = [Sent(client, study, rerun, workers) for study in studies]
     runs = [(each, run, known) for each, known in zip(sent, seconds, strict=True) for run in each.study.runs]
     runs.sort(key=lambda item: -item[2].get(item[1].entry.name, float("inf")))
     with _scheduler():
@@ -112,25 +70,30 @@ def _scheduler() -> Iterator[None]:
         ) from error
 
 
+@dataclass(frozen=True)
+class Away:
+    """A run that was sent away: its former state, its lock, its priority, and to which workers it is bound, if any."""
+
+    run: Run
+    state: str
+    lock: BaseFileLock
+    priority: int
+    bound: frozenset[str] | None = None
+
+
 class Sent:
     """The runs of a study that a cluster is at."""
 
-    def __init__(self, client: Client, study: Study, rerun: bool, refused: set[str]) -> None:
+    def __init__(self, client: Client, study: Study, rerun: bool, workers: Workers) -> None:
         self.client = client
         self.study = study
         self.rerun = rerun
         self.done: list[Run] = []
-        self._pending: dict[Future, tuple[Run, str, BaseFileLock, int]] = {}
-        self._refused = refused  # shared, so that a worker is named once
+        self._workers = workers
+        self._away: dict[Future, Away] = {}
         with _scheduler():
-            for address, found in client.run(software_there, on_error="return").items():
-                if address not in refused:
-                    self._refuse(address, found)
-            self._workers()
-            faces = Faces(study.data)
-            self._faces = faces.name
-            if not all(client.run(has_plugin, faces.name).values()):
-                client.register_plugin(faces)
+            workers.look()
+            self._faces = workers.give(study.data)
 
     def execute(self) -> Iterator[tuple[Run, str, Record]]:
         """Yield what `Study.execute` yields: what comes back, then the ensembles and what else is left, done here.
@@ -157,79 +120,89 @@ class Sent:
         lock = self.study.store.lock(run.entry.name, run.seed)
         with suppress(Locked):
             lock.acquire(blocking=False)
-            self._submit(run, state, lock, priority)
+            self._submit(Away(run, state, lock, priority))
 
     def _collect(self) -> Iterator[tuple[Run, str, Record]]:
         """Store what comes back, and yield it."""
         seen = time.monotonic()
-        while self._pending:
+        while self._away:
             done = set()
             with suppress(TimeoutError):
-                done = wait(list(self._pending), timeout=CHECK, return_when="FIRST_COMPLETED").done
+                done = wait(list(self._away), timeout=CHECK, return_when="FIRST_COMPLETED").done
+            self._workers.look()
             for future in done:
-                run, state, lock, priority = self._pending.pop(future)
-                record = self._store(run, state, lock, priority, future)
+                away = self._away.pop(future)
+                record = self._store(away, future)
                 if record is not None:
-                    self.done.append(run)
-                    yield run, state, record
-            if self.client.nthreads().keys() - self._refused:
+                    self.done.append(away.run)
+                    yield away.run, away.state, record
+            if self._workers.here():
                 seen = time.monotonic()
+                self._send_again()
             elif time.monotonic() - seen > PATIENCE:
                 raise StudyError(f"all workers were lost: start some with: {START}, and the same command goes on")
 
     def withdraw(self) -> None:
         """Leave what is not finished to others."""
         with suppress(CancelledError, ClosedClientError, OSError):
-            self.client.cancel(list(self._pending))
-        for _, _, lock, _ in self._pending.values():
-            lock.release()
-        self._pending.clear()
+            self.client.cancel(list(self._away))
+        for away in self._away.values():
+            away.lock.release()
+        self._away.clear()
 
-    def _submit(self, run: Run, state: str, lock: BaseFileLock, priority: int) -> None:
-        job = Job(run.entry.name, run.seed, self.study.setting, self._faces, self.rerun, SOFTWARE)
-        only = self._workers() if self._refused else None
-        future = self.client.submit(fit_there, job, workers=only, pure=False, priority=priority)
-        self._pending[future] = run, state, lock, priority
+    def _submit(self, away: Away) -> None:
+        job = Job(away.run.entry.name, away.run.seed, self.study.setting, self._faces, SOFTWARE)
+        workers = self._workers.usable() if self._workers.refused else None
+        future = self.client.submit(fit_there, job, workers=workers, pure=False, priority=away.priority)
+        self._away[future] = replace(away, bound=frozenset(workers) if workers else None)
 
-    def _store(self, run: Run, state: str, lock: BaseFileLock, priority: int, future: Future) -> Record | None:
+    def _send_again(self) -> None:
+        """Send what has not begun again where workers can be used that were not there when it was sent.
+
+        Dask keeps a run that is bound to some workers for these, whoever joins and whoever leaves.
+        """
+        here = self._workers.here()
+        bound = [future for future, away in self._away.items() if away.bound and here - away.bound]
+        begun = self._workers.begun() if bound else set()
+        for future in bound:
+            if future.key not in begun and not future.done():
+                away = self._away.pop(future)
+                self.client.cancel([future])
+                self._submit(away)
+
+    def _store(self, away: Away, future: Future) -> Record | None:
         """Return the record of a run, stored; None where the worker was refused, and another one has the run now."""
         error = future.exception()
         if error is None:
             address, answer = future.result()
             if isinstance(answer, str):
-                self._refused.add(address)
-                print(f"note: without {address}: {answer}", file=sys.stderr)
-                self._submit(run, state, lock, priority)
+                self._workers.refuse(address, answer)
+                self._submit(away)
                 return None
             record = take(self.study, answer)
+        elif self._workers.look():
+            self._submit(away)
+            return None
         else:
             failed = {"status": "failed", "error": f"{type(error).__name__}: {error}".splitlines()[0], "traceback": ""}
-            record = self.study.keep({**self.study.facts(run), **failed})
-        lock.release()
+            record = self.study.keep({**self.study.facts(away.run), **failed})
+        away.lock.release()
         return record
-
-    def _refuse(self, address: str, found: Any) -> None:
-        reason = difference(SOFTWARE, found) if isinstance(found, dict) else f"{type(found).__name__}: {found}"
-        if reason:
-            self._refused.add(address)
-            print(f"note: without {address}: {reason}", file=sys.stderr)
-
-    def _workers(self) -> list[str]:
-        workers = [address for address in self.client.nthreads() if address not in self._refused]
-        if not workers:
-            raise StudyError(f"no worker can be used: start some with: {START}")
-        return workers
 
 
 def take(study: Study, files: Files) -> Record:
     """Store the files of a run; the record comes last, so that what has a record is complete.
 
-    A failed run never takes the place of a finished one.
+    A failed run never takes the place of a finished one, and no copy of an earlier model stays beside the new one.
     """
     (name,) = (name for name in files if name.startswith("runs/") and name.endswith(".json"))
     record = json.loads(files[name])
     if record["status"] != "ok":
         return study.keep(record)
+    for suffix in SUFFIXES:
+        copy = f"models/{parts(Path(record['artifact']))[0]}{suffix}"
+        if copy not in files:
+            (study.store.root / copy).unlink(missing_ok=True)
     for each in sorted(files, key=lambda each: each == name):
         path = study.store.root / each
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ MB = 1e6
 TIMED_BATCHES = 5
 TIMED_BATCH = 64
 ENSEMBLE_FOLDS = 5
+Predicted = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,9 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
         The record of the run that fitted this recognizer already: it is not fitted again, and has cost what it cost
         then. The curves of its training stay with that run, since they show another validation split.
     """
-    train, valid, test = (
-        data[usage] for usage in (setting.protocol.fit, setting.protocol.select, setting.protocol.report)
-    )
-    weight = class_weights(train.y, setting.class_weight)[train.y]
+    valid, test = data[setting.protocol.select], data[setting.protocol.report]
     with peak_memory() as peak:
-        saved, start = seconds_saved(), time.perf_counter()
-        if earlier is None:
-            recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
-        # With the epochs of a training that was interrupted before: the figure must not depend on what ran when.
-        fit_seconds = time.perf_counter() - start + seconds_saved() - saved
+        fit_seconds = fit(recognizer, data, setting) if earlier is None else 0.0
         probabilities = Probabilities(
             all_emotions(recognizer, valid.X), all_emotions(recognizer, test.X), valid.y.copy(), test.y.copy()
         )
@@ -67,6 +61,18 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
     if earlier is not None:
         cost |= {what: earlier["cost"][what] for what in ("fit_seconds", "peak_memory_mb")}
     return Outcome(recognizer, probabilities, cost, getattr(recognizer, "history_", {}))
+
+
+def fit(recognizer: Any, data: Dataset, setting: Setting) -> float:
+    """Fit a recognizer as the protocol says, without a look at the split that is reported; return how long it took.
+
+    The seconds count the epochs of a training that was interrupted before: they must not depend on what ran when.
+    """
+    train, valid = data[setting.protocol.fit], data[setting.protocol.select]
+    weight = class_weights(train.y, setting.class_weight)[train.y]
+    saved, start = seconds_saved(), time.perf_counter()
+    recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
+    return time.perf_counter() - start + seconds_saved() - saved
 
 
 def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilities]]) -> Outcome:
@@ -79,14 +85,9 @@ def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilitie
     stored = {name: probabilities for name, (_, probabilities) in members.items()}
     first = next(iter(stored.values()))
     valid = {name: each.valid for name, each in stored.items()}
-    classes = range(len(EMOTIONS))
-    held_out = np.empty_like(first.valid)
-    for out in stratified_folds(first.y_valid, ENSEMBLE_FOLDS):
-        learnt = clone(ensemble).fit({n: each[~out] for n, each in valid.items()}, first.y_valid[~out], classes)
-        held_out[out] = learnt.combine({n: each[out] for n, each in valid.items()})
-    ensemble.fit(valid, first.y_valid, classes)
+    ensemble.fit(valid, first.y_valid, range(len(EMOTIONS)))
     probabilities = Probabilities(
-        held_out,
+        cross_fitted(ensemble, valid, first.y_valid, valid),
         ensemble.combine({name: each.test for name, each in stored.items()}),
         first.y_valid,
         first.y_test,
@@ -96,6 +97,30 @@ def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilitie
     cost |= {what: sum(costs[name][what] for name in ensemble.names_) for what in ("ms_per_face", "artifact_mb")}
     cost["peak_memory_mb"] = max(each["peak_memory_mb"] for each in costs.values())
     return Outcome(ensemble, probabilities, cost, {})
+
+
+def cross_fitted(ensemble: Any, valid: Predicted, y_valid: NDArray[np.int64], voted: Predicted) -> NDArray[np.float32]:
+    """Combine what members say of validation faces, each fifth of them by what is learnt from the others.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    valid : mapping of str to ndarray of shape (n_faces, 7), dtype float32
+        From which it learns.
+    y_valid : ndarray of shape (n_faces,), dtype int64
+    voted : mapping like `valid`
+        What is combined: the same, or what other forms of the members say of the same faces.
+
+    Returns
+    -------
+    ndarray of shape (n_faces, 7), dtype float32
+    """
+    held_out = np.empty_like(next(iter(valid.values())))
+    for out in stratified_folds(y_valid, ENSEMBLE_FOLDS):
+        known = {name: each[~out] for name, each in valid.items()}
+        learnt = clone(ensemble).fit(known, y_valid[~out], range(len(EMOTIONS)))
+        held_out[out] = learnt.combine({name: each[out] for name, each in voted.items()})
+    return held_out
 
 
 def time_prediction(recognizer: Any, X: NDArray[np.uint8]) -> float:

@@ -18,7 +18,13 @@ BATCHES = 7
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print one JSON object: ``load_seconds``, ``one_ms``, ``batch_ms`` (a face) and ``memory_mb``."""
+    """Print one JSON object: ``load_seconds``, ``one_ms``, ``batch_ms`` (a face) and ``memory_mb``.
+
+    Returns
+    -------
+    int
+        0, or 2 where the model cannot be used.
+    """
     start = time.perf_counter()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.latency",
@@ -35,7 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     import numpy as np
     import psutil
 
-    predict, shape = _foreign(args.path) if args.foreign else _ours(args.path, exact=not args.quick)
+    try:
+        predict, shape = _foreign(args.path) if args.foreign else _ours(args.path, exact=not args.quick)
+    except (OSError, ValueError) as error:  # an `ArtifactError` is a ValueError
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     faces: np.ndarray = np.random.default_rng(0).integers(0, 256, (BATCH, *shape), dtype=np.uint8)
     if args.foreign:
         faces = faces.astype(np.float32) / np.float32(255)

@@ -161,7 +161,8 @@ def _ways(
     if not (args.scheduler or args.jobs):
         return [partial(study.execute, args.rerun) for study in studies]
     try:
-        from benchmark.cluster import connect, send
+        from benchmark.cluster import send
+        from benchmark.connection import connect
     except ModuleNotFoundError as error:
         raise StudyError(f"--scheduler and --jobs need {error.name}: pip install -e '.[cluster]'") from error
     sent = send(stack.enter_context(connect(args.scheduler, args.jobs)), studies, args.rerun, seconds)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from benchmark.data import DataError, load_dataset
 from benchmark.experiment import run_recognizer
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.schedule import SCALING, growth
+from models.checkpoint import forget_trainings
 from models.registry import find, recognizers
 
 PARTS = (8, 4, 2, 1)
@@ -48,6 +50,7 @@ def measure(name: str, n_faces: int, path: str | None) -> dict[str, float]:
     if "epochs" in recognizer.get_params():
         recognizer.set_params(epochs=EPOCHS)
     cost = run_recognizer(recognizer, data, Setting(PROTOCOLS["kaggle"])).cost
+    forget_trainings()
     get_reusable_executor().shutdown()  # else this process waits for joblib's idle ones, five minutes, before it ends
     return {"faces": len(data["Training"]), **{what: cost[what] for what in ("fit_seconds", "peak_memory_mb")}}
 
@@ -67,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         chosen = select(recognizers(), args.only)
         entries = [entry for entry in chosen if not (entry.members or entry.skip() or entry.family == "floor")]
+        if not entries:
+            raise UsageError(f"--only {' '.join(args.only)}: no recognizer whose fit grows with the faces")
         data = load_dataset(args.data)
         path = args.results / data.name / SCALING
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, n_faces in tqdm(jobs, unit="fit", disable=None):
             # A process of its own, so that no fit inherits the memory of another.
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                costs = alone.submit(measure, name, n_faces, args.data).result()
+                try:
+                    costs = alone.submit(measure, name, n_faces, args.data).result()
+                except BrokenProcessPool as error:
+                    raise UsageError(
+                        f"{name} on {n_faces} faces: its process was killed, as where memory is short: leave it out of "
+                        "--only; what was measured is kept"
+                    ) from error
             measured[name, costs.pop("faces")] = costs
             index = pd.MultiIndex.from_tuples(measured, names=INDEX)
             table = pd.DataFrame(list(measured.values()), index=index).sort_index()
@@ -94,6 +105,8 @@ def summary(path: Path) -> pd.DataFrame:
     """Return, by recognizer, seconds and MB on most faces, and how both grow from half of them."""
     rows, grows = {}, growth(path)
     for name, costs in _read(path).groupby(level="recognizer"):
+        if len(costs) < 2:  # interrupted
+            continue
         half, whole = costs.iloc[-2], costs.iloc[-1]
         rows[name] = {
             "fit_seconds": whole["fit_seconds"],
@@ -102,7 +115,7 @@ def summary(path: Path) -> pd.DataFrame:
             "peak_memory_mb": round(whole["peak_memory_mb"]),
             "memory_times_half": whole["peak_memory_mb"] / half["peak_memory_mb"],
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer").round(2)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer").round(3)
 
 
 def _read(path: Path) -> pd.DataFrame:

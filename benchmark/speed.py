@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from benchmark.data import DataError, Dataset
+from benchmark.experiment import cross_fitted
 from benchmark.steps import Row, seconds, starts, steps
 from benchmark.store import Probabilities, Record, Store
 from benchmark.stored import models_and_data
@@ -61,12 +62,13 @@ def predictions(
         own = {f"{each}_accuracy": record[each]["accuracy"] for each in SPLITS.values()}
         yield {"recognizer": name, "form": "", **_timed(artifact), **own}
         for form, suffix in FORMS.items():
-            copy = artifact.with_name(parts(artifact)[0] + suffix)
+            copy = _copy(artifact, suffix)
             if artifact.suffix == ".h5" and copy.exists():
                 found = quick.of_copy(record, suffix)
                 yield {"recognizer": name, "form": form, **_timed(copy), **_compared(found, stored)}
         members = [store.read(member, record["seed"]) or {} for member in getattr(recognizer, "members_", ())]
-        if any(each["artifact"].endswith(".h5") for each in members):
+        networks = [each["artifact"] for each in members if each["artifact"].endswith(".h5")]
+        if networks and all(_copy(root / "models" / each, EIGHT_BITS).exists() for each in networks):
             voted = quick.combined(recognizer, members)
             yield {"recognizer": name, "form": "8 bits", **_timed(artifact, "--quick"), **_compared(voted, stored)}
     for name, path in foreign.items():
@@ -84,21 +86,30 @@ class _Quick:
     def of_copy(self, record: Record, suffix: str) -> Found:
         key = record["artifact"], suffix
         if key not in self._known:
-            model = load(self.root / "models" / (parts(Path(record["artifact"]))[0] + suffix))
+            model = load(_copy(self.root / "models" / record["artifact"], suffix))
             self._known[key] = {
                 each: all_emotions(model, self.data[record["protocol"][role]].X) for role, each in SPLITS.items()
             }
         return self._known[key]
 
     def combined(self, ensemble: Any, members: Sequence[Record]) -> Found:
-        store = Store(self.root)
-        each = {
+        """Combine as `run_ensemble` does: validation faces are cross-fitted, by what the members themselves say."""
+        exact = {record["recognizer"]: vars(Store(self.root).probabilities(record)) for record in members}
+        quick = exact | {
             record["recognizer"]: self.of_copy(record, EIGHT_BITS)
-            if record["artifact"].endswith(".h5")
-            else vars(store.probabilities(record))
             for record in members
+            if record["artifact"].endswith(".h5")
         }
-        return {split: ensemble.combine({name: each[name][split] for name in each}) for split in SPLITS.values()}
+        known, valid, test = (
+            {name: found[split] for name, found in each.items()}
+            for each, split in ((exact, "valid"), (quick, "valid"), (quick, "test"))
+        )
+        y_valid = next(iter(exact.values()))["y_valid"]
+        return {"valid": cross_fitted(ensemble, known, y_valid, valid), "test": ensemble.combine(test)}
+
+
+def _copy(artifact: Path, suffix: str) -> Path:
+    return artifact.with_name(parts(artifact)[0] + suffix)
 
 
 def _compared(found: Found, stored: Probabilities) -> Row:
@@ -113,7 +124,8 @@ def _timed(path: Path, *options: str) -> Row:
     command = [sys.executable, "-m", "benchmark.latency", str(path), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DataError(f"{path}: cannot be timed: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise DataError(f"{path}: cannot be timed: {said[-1]}")
     found = json.loads(done.stdout)
     return {**found, "per_second": 1000 / found["batch_ms"]}
 

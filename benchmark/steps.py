@@ -59,8 +59,16 @@ def steps(data: Dataset, source: Path | None, records: Iterable[Record]) -> Iter
     train, select = data["Training"], data["PublicTest"]
     yield from _descriptors(train)
     yield from _machines(train.sample(SVM_FACES), select)
+    yield from recorded(records)
+
+
+def recorded(records: Iterable[Record]) -> Iterator[Row]:
+    """Take from the records how long fits on all faces took; of a network, its faces count in every epoch."""
     for record in records:
-        epochs = len(record["history"].get("loss", ())) or 1
+        if record["ensemble"]:  # nothing of it is fitted but its weights
+            continue
+        # A model that another protocol trained is stored without the curves of that training.
+        epochs = len(record["history"].get("loss", ())) or record["params"].get("epochs", 1)
         faces, fitted = record["n_faces"]["fit"], record["cost"]["fit_seconds"]
         what = f"{record['recognizer']}, {epochs} epochs" if epochs > 1 else record["recognizer"]
         yield {"step": "fit (recorded)", "what": what, "faces": faces * epochs, "seconds": fitted}

@@ -20,6 +20,7 @@ from benchmark.store import Record, Store
 from benchmark.stored import load_finished, run_digest
 from features.source import code_digest
 from models.artifacts import ArtifactError, save, versions
+from models.checkpoint import forget_trainings
 from models.registry import Entry
 
 
@@ -152,7 +153,7 @@ class Study:
             return self.keep({**facts, "status": "failed", "error": summary, "traceback": traceback.format_exc()})
         artifact_mb = (self.store.root / "models" / card["artifact"]).stat().st_size / MB
         outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact_mb
-        return self.store.write(
+        record = self.store.write(
             {
                 **facts,
                 "status": "ok",
@@ -168,6 +169,8 @@ class Study:
             },
             outcome.probabilities,
         )
+        forget_trainings()
+        return record
 
     def keep(self, record: Record) -> Record:
         """Store a run that failed or was skipped, but not in the place of a finished one."""

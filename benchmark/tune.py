@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ from tqdm.auto import tqdm
 
 from benchmark.arguments import UsageError, count, parse_overrides
 from benchmark.data import DataError, load_dataset
+from benchmark.experiment import fit
 from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, interruptible
 from benchmark.metrics import evaluate
-from benchmark.protocol import PROTOCOLS, Setting, class_weights
+from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.study import Study
+from models.checkpoint import forget_trainings
 from models.files import write_whole
 from models.prediction import all_emotions
 from models.registry import Entry, Range, find, recognizers
@@ -79,12 +80,9 @@ def search(study: Study, n_trials: int, earlier: pd.DataFrame) -> Iterator[pd.Da
 
 def _tried(study: Study, recognizer: Any) -> dict[str, Any]:
     """Fit on the one split, score on the other."""
-    fit, select = (study.data[usage] for usage in (study.setting.protocol.fit, study.setting.protocol.select))
-    weight = class_weights(fit.y, study.setting.class_weight)[fit.y]
-    start = time.perf_counter()
+    select = study.data[study.setting.protocol.select]
     try:
-        recognizer.fit(fit.X, fit.y, sample_weight=weight, validation=(select.X, select.y))
-        seconds = time.perf_counter() - start
+        seconds = fit(recognizer, study.data, study.setting)
         scores = evaluate(select.y, all_emotions(recognizer, select.X))
     except Exception as error:  # whatever a recognizer raises is its row in the table
         return {**dict.fromkeys(SCORES), "error": f"{type(error).__name__}: {error}".splitlines()[0]}
@@ -169,6 +167,7 @@ def _main(args: argparse.Namespace) -> int:
         found = search(study, args.trials, table)
         for tried in tqdm(found, initial=len(table), total=args.trials, unit="trial", disable=None):
             write_whole(path, tried.to_csv().encode())
+            forget_trainings()
             table = tried
     except ModuleNotFoundError as error:
         raise UsageError(f"the search needs {error.name}: pip install -e '.[tune]'") from error
@@ -182,7 +181,8 @@ def _read(path: Path, digest: str) -> pd.DataFrame:
     """Return the stored trials, but none that another code, data or setting made."""
     if not path.exists():
         return pd.DataFrame()
-    table = pd.read_csv(path, index_col="trial", float_precision="round_trip").fillna({"error": ""})
+    text = {"digest": str, "error": str}  # a digest may look like a number
+    table = pd.read_csv(path, index_col="trial", float_precision="round_trip", dtype=text).fillna({"error": ""})
     fresh = table[table["digest"] == digest]
     if len(fresh) < len(table):
         print(f"note: {path} was searched with other code, data or settings: begun anew", file=sys.stderr)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import current_process, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import Any, cast
 
 from distributed import Worker, WorkerPlugin, get_worker
 
@@ -40,8 +40,6 @@ class Job:
         Of the run.
     faces : str
         Name of the plugin that has them.
-    fit : bool
-        Fit although another protocol has the model.
     software : dict of str to str
         What the worker must run, as `SOFTWARE`.
     """
@@ -50,7 +48,6 @@ class Job:
     seed: int
     setting: Setting
     faces: str
-    fit: bool
     software: dict[str, str]
 
 
@@ -103,8 +100,12 @@ def difference(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
         return f"it has {found['threads']} threads, and a run takes a whole worker: start it with --nthreads 1"
     if found.get("daemon") == "True":
         return "it may start no processes: start it with --no-nanny"
-    names = [name for name in expected if found.get(name) != expected[name]]
-    others = ", ".join(f"{name} {found.get(name, 'missing')} where it is {expected[name]} here" for name in names)
+    names = sorted(expected.keys() | found.keys() - {"threads", "daemon"})
+    others = ", ".join(
+        f"{name} {found.get(name, 'missing')} where it is {expected.get(name, 'missing')} here"
+        for name in names
+        if found.get(name) != expected.get(name)
+    )
     return f"{others}: install the same there and start it again" if others else ""
 
 
@@ -124,6 +125,11 @@ def has_plugin(name: str, dask_worker: Worker) -> bool:
     return name in dask_worker.plugins
 
 
+def at_work(dask_worker: Worker) -> list[Any]:
+    """Return the keys of what a worker has begun."""
+    return [task.key for task in dask_worker.state.executing]
+
+
 def fit_there(job: Job) -> tuple[str, Files | str]:
     """Do a run on a worker; return its address, and the files of the run or why the worker cannot do it."""
     worker = get_worker()
@@ -140,7 +146,7 @@ def do_alone(job: Job) -> Files | str:
         return reason
     with TemporaryDirectory() as folder:
         study = Study([find(job.recognizer)], [job.seed], _data, job.setting, Path(folder))
-        study.do(study.runs[0], job.fit)
+        study.do(study.runs[0], fit=True)  # the folder beside this one is nobody's
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock"]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 

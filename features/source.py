@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import io
 import tokenize
@@ -42,19 +43,27 @@ def reached(module: str) -> dict[str, Path]:
         if name in found or name in PLUMBING or path is None:
             continue
         found[name] = path
-        pending += _imports(ast.parse(path.read_bytes()))
+        with contextlib.suppress(SyntaxError):  # that file alone cannot be imported
+            pending += _imports(ast.parse(path.read_bytes()))
     return dict(sorted(found.items()))
 
 
 def code_only(source: str) -> str:
-    """Return the lines of Python `source` without comments, docstrings, blank lines and trailing space."""
+    """Return the lines of Python `source` without comments, docstrings, blank lines and trailing space.
+
+    What is no Python comes back as it is.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return source
     lines = source.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
             text = node.body[0]
             for row in range(text.lineno - 1, text.end_lineno or text.lineno):

@@ -219,7 +219,9 @@ def _load_best(results: Path, exact: bool) -> Any:
     path = results / "best.json"
     try:
         ranking = json.loads(path.read_text("utf-8"))["ranking"]
-    except (OSError, KeyError, ValueError) as error:
+        if not all(Path(each["artifact"]).name == each["artifact"] and each["recognizer"] for each in ranking):
+            raise ValueError(f"ranking is {ranking!r}")
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: cannot be read ({error}): python -m benchmark.run --all makes it") from error
     for place, each in enumerate(ranking):
         artifact = results / "models" / each["artifact"]

@@ -68,7 +68,7 @@ def augment(
 
 
 def views(faces: NDArray[np.float32], zoom: float) -> Iterator[NDArray[np.float32]]:
-    """Yield the faces smaller, as they are and larger, by the logarithm of the scale `zoom`, each and its mirror image.
+    """Yield the faces larger, as they are and smaller, by the logarithm of the scale `zoom`, each and its mirror image.
 
     Parameters
     ----------

@@ -14,6 +14,15 @@ from numpy.typing import NDArray
 
 from features.cache import Arrays, count_as_saved, read_arrays, write_arrays
 
+_ended: set[Path] = set()
+
+
+def forget_trainings() -> None:
+    """Delete the states of the trainings that came to their end in this process: what they led to is stored now."""
+    while _ended:
+        with contextlib.suppress(OSError):
+            _ended.pop().unlink(missing_ok=True)
+
 
 class Checkpoint:
     """State of a training after its last whole epoch: variables of network and optimizer, history, best weights.
@@ -97,6 +106,5 @@ class Checkpoint:
             write_arrays(self.path, arrays)
 
     def forget(self) -> None:
-        """Delete the file."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        """Let `forget_trainings` delete the file."""
+        _ended.add(self.path)

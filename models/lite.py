@@ -64,7 +64,7 @@ class LiteRecognizer(BaseRecognizer):
     zoom : float or None
         Of a network that looks at several views of a face, how far `models.augmentation.views` zooms.
     few : bool
-        Of these views, take only two: the mirror image of the smaller face, and the larger face.
+        Of these views, take only two: the mirror image of the larger face, and the smaller face.
     """
 
     def __init__(self, path: Path, zoom: float | None = None, few: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,11 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always")
             recognizers = load_models(args.model, args.results, args.exact)
         print_notes(caught, recognizers)
-        return _run(args, recognizers)
+        status = _run(args, recognizers)
+        sys.stdout.flush()
+        return status
     except (ArtifactError, OutputError) as error:
         print(f"error: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
+        return 0
     except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}: give another --csv or --plot", file=sys.stderr)
+        where = error.filename or args.csv or args.plot or "standard output"
+        print(f"error: {where}: {error.strerror}: give another --csv or --plot", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(f"error: finding faces needs {error.name}: pip install {error.name}, or add --whole", file=sys.stderr)
     except KeyboardInterrupt:

@@ -36,8 +36,8 @@ class Prediction:
     face : Face or None
         None where the whole picture was taken, or there is no face.
     crop : ndarray of shape (48, 48), dtype uint8, or None
-    probabilities : dict of str to ndarray of shape (7,)
-        By model, in the order of `models.EMOTIONS`; empty where there is no face.
+    probabilities : dict of str to ndarray of shape (7,), dtype float32, or None
+        By model, in the order of `models.EMOTIONS`; None where there is no face.
     """
 
     photo: Photo

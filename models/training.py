@@ -31,7 +31,7 @@ def shuffled(
     images : ndarray of shape (n_faces, 48, 48), dtype uint8
     y : ndarray of shape (n_faces, ...)
         Labels as the loss takes them.
-    weight : ndarray of shape (n_faces,)
+    weight : ndarray of shape (n_faces,), dtype float64
     batch_size : int
     random_state : int
     change : callable, optional
@@ -80,6 +80,7 @@ def train(
     batches : keras.utils.PyDataset
         As of `shuffled`.
     validation : tuple (images, y)
+        Images of shape (n_faces, side, side, 1), dtype float32, grey levels 0-255, and labels as the loss takes them.
     epochs : int
         At most.
     checkpoint : Checkpoint

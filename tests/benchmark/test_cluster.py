@@ -16,8 +16,9 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs Dask: pip install -e '.[cluster]'")
 
-from benchmark import cluster
-from benchmark.cluster import connect, send
+from benchmark import cluster, worker
+from benchmark.cluster import send
+from benchmark.connection import Workers, connect
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.run import main
 from benchmark.store import Store
@@ -249,6 +250,28 @@ def test_a_run_whose_worker_is_killed_is_done_elsewhere(sleepers, dask):
     assert eventually(lambda: not psutil.pid_exists(pid), 5), "no orphan goes on"
 
 
+def test_where_some_are_refused_those_that_join_later_do_what_has_not_begun(sleepers, dask, tmp_path):
+    run, code, marks = sleepers
+    bare = tmp_path / "bare"
+    (bare / "benchmark").mkdir(parents=True)
+    (bare / "benchmark" / "__init__.py").touch()
+    dask.work()  # without the recognizer
+    dask.work(code=bare)
+    first = dask.work(code=code)
+    with connect(dask.address, 0) as client:
+        client.wait_for_workers(3, timeout=60)
+    job = run("--scheduler", dask.address)
+    assert eventually(lambda: started(marks))
+    dask.work(code=bare)
+    dask.work(code=code)
+    assert eventually(lambda: len({pid for _, pid in started(marks)}) == 2), "the newcomer has a run"
+    os.killpg(first.pid, signal.SIGKILL)
+    output, errors = job.communicate(timeout=120)
+    assert job.returncode == 0, errors
+    assert len(finished(code)) == 4 and output.count("sleeper") == 1
+    assert errors.count("note: without tcp://127.0.0.1:") == 3, errors
+
+
 def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_later(sleepers, dask):
     run, code, _ = sleepers
     dask.work(code=code)
@@ -300,7 +323,7 @@ def test_a_worker_with_other_code_or_several_threads_is_refused_by_name(study, d
         assert good.poll() is None
         several = [study(["majority"], folder) for folder in ("one", "other")]
         sent = send(client, several, False, [{}, {}])
-        assert [len(each._pending) for each in sent] == [1, 1], "no study waits for the one before it"
+        assert [len(each._away) for each in sent] == [1, 1], "no study waits for the one before it"
         for each in sent:
             assert [record["status"] for _, _, record in each.execute()] == ["ok"]
     assert len(sums(there)) == 4
@@ -311,7 +334,7 @@ def test_a_worker_that_joins_later_with_other_code_gets_no_run(study, dask, monk
     with at_work(dask, there, workers=1) as (_, done, thread):
         thread.join(60)
     assert [record["status"] for _, _, record in done] == ["ok"]
-    monkeypatch.setattr(cluster.Sent, "_refuse", lambda *arguments: None)  # as if it had come after the first look
+    monkeypatch.setattr(Workers, "look", lambda self: False)  # as if it had come after the first look
     monkeypatch.setattr(cluster, "SOFTWARE", {"fer-benchmark": "another"})
     with connect(dask.address, 0) as client:
         runs = execute_on(client, study(["majority"], "later"))
@@ -334,6 +357,27 @@ def test_a_run_that_fails_there_is_a_row_and_never_replaces_a_finished_one(study
     assert kept["status"] == "ok" and kept["probabilities_sha256"] == before["lbp_xgb", 0]
 
 
+def test_a_new_model_takes_the_place_of_all_forms_of_the_old_one(study):
+    there = study(["majority"], "there")
+    ((_, _, record),) = there.execute()
+    models = there.store.root / "models"
+    files = {f"models/{name}": b"new" for name in ("cnn.h5", "cnn.json")}
+    files["runs/cnn/seed0.json"] = json.dumps({**record, "recognizer": "cnn", "artifact": "cnn.h5"}).encode()
+    for name in ("cnn.tflite", "cnn.int8.tflite"):
+        (models / name).write_bytes(b"old")
+    cluster.take(there, files)
+    assert sorted(path.name for path in models.glob("cnn*")) == ["cnn.h5", "cnn.json"]
+    assert len(list(models.glob("majority*"))) == 3
+
+
+def test_a_worker_fits_whatever_lies_beside_its_folder(faces, monkeypatch):
+    monkeypatch.setattr(worker, "_data", faces)
+    asked = []
+    monkeypatch.setattr(worker.Study, "do", lambda self, run, fit: asked.append(fit))
+    worker.do_alone(worker.Job("cnn_aug", 0, Setting(PROTOCOLS["kaggle"]), "", worker.SOFTWARE))
+    assert asked == [True]
+
+
 def test_what_differs_is_named():
     ours = {"numpy": "2.4", "keras": "3.15"}
     alike = {**ours, "threads": "1", "daemon": "False"}
@@ -342,6 +386,7 @@ def test_what_differs_is_named():
         "numpy 2.3 where it is 2.4 here: install the same there and start it again"
     )
     assert difference({**ours, "xgboost": "3"}, alike).startswith("xgboost missing where it is 3 here: ")
+    assert difference(ours, {**alike, "scikit-learn-intelex": "2026"}).startswith("scikit-learn-intelex 2026 where it ")
     assert "--nthreads 1" in difference(ours, {**alike, "threads": "4"})
     assert "--no-nanny" in difference(ours, {**alike, "daemon": "True"})
 

@@ -1,3 +1,5 @@
+from concurrent.futures.process import BrokenProcessPool
+
 import pandas as pd
 import pytest
 
@@ -59,3 +61,30 @@ def test_what_it_says_in_short_and_the_figure(tmp_path):
 def test_a_recognizer_that_is_not_there_is_refused(tmp_path, capsys):
     assert main(["--only", "nobody", "--results", str(tmp_path)]) == 2
     assert "no recognizer 'nobody'" in capsys.readouterr().err
+
+
+def test_what_does_not_grow_is_refused(tmp_path, capsys):
+    assert main(["--only", "majority", "--results", str(tmp_path)]) == 2
+    assert "no recognizer whose fit grows" in capsys.readouterr().err
+
+
+def test_a_measurement_that_was_interrupted_has_no_summary_yet(tmp_path):
+    table = pd.DataFrame({"recognizer": ["cnn", "cnn", "hog_svm"], "faces": [1, 2, 1]})
+    table["fit_seconds"] = table["peak_memory_mb"] = [1.0, 2.0, 3.0]
+    table.to_csv(tmp_path / "scaling.csv", index=False)
+    assert list(summary(tmp_path / "scaling.csv").index) == ["cnn"]
+
+
+def test_a_process_that_is_killed_is_said_and_what_was_measured_is_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("FER2013", raising=False)
+
+    class Killed:
+        __init__ = __exit__ = lambda *arguments: None
+        __enter__ = submit = lambda self, *arguments: self
+
+        def result(self):
+            raise BrokenProcessPool
+
+    monkeypatch.setattr("benchmark.scaling.ProcessPoolExecutor", Killed)
+    assert main(["--only", "hog_svm", "--results", str(tmp_path)]) == 2
+    assert "its process was killed" in capsys.readouterr().err

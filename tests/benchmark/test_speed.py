@@ -10,6 +10,7 @@ from benchmark.data.synthetic import synthetic_dataset
 from benchmark.figures import SpeedDisplay, save_figure
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.study import Study
+from models import load
 from models.registry import recognizers
 
 
@@ -107,3 +108,34 @@ def test_the_figure_has_a_bar_each(tmp_path):
     table = pd.DataFrame({"recognizer": ["a", "a", "b"], "form": ["", "8 bits", "not ours"], "per_second": [9, 99, 50]})
     save_figure(SpeedDisplay(table, "title"), tmp_path / "speed.png")
     assert (tmp_path / "speed.png").stat().st_size > 10_000
+
+
+def test_votes_of_copies_are_cross_fitted_as_the_ensemble_is(done, faces, monkeypatch):
+    store, records = done
+    known = {record["recognizer"]: record for record in records}
+    quick = speed._Quick(store.root, faces)
+    monkeypatch.setattr(quick, "of_copy", lambda record, suffix: vars(store.probabilities(record)))
+    ensemble = load(store.root / "models" / known["soft_voting_tuned"]["artifact"])
+    found = quick.combined(ensemble, [known[name] for name in ensemble.members_])
+    stored = store.probabilities(known["soft_voting_tuned"])
+    np.testing.assert_allclose(found["valid"], stored.valid, atol=1e-6)
+    np.testing.assert_allclose(found["test"], stored.test, atol=1e-6)
+
+
+def test_what_is_recorded_of_a_fit():
+    facts = {"n_faces": {"fit": 70}, "cost": {"fit_seconds": 5.0}, "ensemble": {}}
+    records = [
+        {**facts, "recognizer": "trained", "history": {"loss": [2.0, 1.0]}, "params": {"epochs": 200}},
+        {**facts, "recognizer": "trained_elsewhere", "history": {}, "params": {"epochs": 68}},
+        {**facts, "recognizer": "machine", "history": {}, "params": {}},
+        {**facts, "recognizer": "vote", "history": {}, "params": {}, "ensemble": {"weights": {}}},
+    ]
+    rows = {row["what"]: row["faces"] for row in steps.recorded(records)}
+    assert rows == {"trained, 2 epochs": 140, "trained_elsewhere, 68 epochs": 70 * 68, "machine": 70}
+
+
+def test_a_model_that_cannot_be_timed_is_an_error(tmp_path, capsys):
+    assert latency.main([str(tmp_path / "none.h5")]) == 2
+    assert "error: " in capsys.readouterr().err
+    with pytest.raises(steps.DataError, match="cannot be timed"):
+        speed._timed(tmp_path / "none.h5")

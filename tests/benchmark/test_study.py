@@ -235,6 +235,23 @@ def test_a_file_that_cannot_be_imported_is_reported(tmp_path, monkeypatch, faces
     sys.modules.pop("models.torn", None)
 
 
+def test_a_training_is_kept_until_its_record_is_stored(faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "cache"))
+    study = make_study(faces.limited(70), tmp_path / "results", ["cnn"], overrides={"cnn": {"epochs": 2}})
+
+    def full(*arguments):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(study_module, "save", full)
+        ((_, _, record),) = study.execute()
+    assert record["error"] == "OSError: no space left on device"
+    (kept,) = (tmp_path / "cache").glob("training-*.npz")
+    ((_, _, record),) = study.execute()
+    assert record["status"] == "ok"
+    assert not kept.exists()
+
+
 def test_seeds_have_artifacts_of_their_own(faces, tmp_path):
     study = make_study(faces, tmp_path, seeds=(0, 3))
     assert [record["artifact"] for _, _, record in study.execute()] == ["majority.joblib", "majority-seed3.joblib"]

@@ -7,6 +7,7 @@ from benchmark.data import Dataset, Split
 from benchmark.data.synthetic import synthetic_dataset
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.study import Study
+from features.cache import count_as_saved
 from models.hog_svm import HogSVM
 from models.registry import Entry, Range, recognizers
 
@@ -128,3 +129,20 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
 def test_bad_usage_is_explained(arguments, words, capsys, tmp_path):
     assert tune.main([*arguments, "--trials", "1", "--results", str(tmp_path)]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_digest_that_looks_like_a_number_is_none(tmp_path):
+    for digest in ("1234567890123456", "12e4567890123456"):
+        pd.DataFrame({"C": [1.0], "error": [""], "digest": [digest]}).rename_axis("trial").to_csv(tmp_path / "t.csv")
+        assert len(tune._read(tmp_path / "t.csv", digest)) == 1
+
+
+def test_a_trial_that_was_interrupted_costs_what_it_took_in_all(study, monkeypatch):
+    fit = HogSVM._fit
+
+    def resumed(self, *arrays):
+        count_as_saved(100)
+        fit(self, *arrays)
+
+    monkeypatch.setattr(HogSVM, "_fit", resumed)
+    assert (search(study, 1)["fit_seconds"] > 100).all()

@@ -45,3 +45,14 @@ def test_a_new_descriptor_leaves_the_others_recognizers_alone():
     reached = source.reached("models.hog_svm")
     assert {"models.hog_svm", "models.base", "models.rbf_svm", "features.hog", "features.rows"} <= set(reached)
     assert not {"features.lbp", "features", "models", "models.cnn"} & set(reached)
+
+
+def test_what_is_no_python_has_a_digest_too(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    digests = []
+    for text in ("def (", "def )"):
+        (tmp_path / "models" / "mine.py").write_text(text)
+        assert source.code_only(text) == text
+        digests.append(source.code_digest("models.mine"))
+    assert len(set(digests)) == 2

@@ -103,6 +103,16 @@ def test_best_is_the_first_of_the_ranking_that_is_here(saved, tmp_path):
         load("best", results=tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["[]", '{"ranking": [{}]}', '{"ranking": 7}', '{"ranking": [{"artifact": "../x.joblib", "recognizer": "x"}]}'],
+)
+def test_a_ranking_that_is_none_is_explained(content, tmp_path):
+    (tmp_path / "best.json").write_text(content)
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        load("best", results=tmp_path)
+
+
 @pytest.mark.parametrize("stem", ["../majority", "/etc/majority", 7])
 def test_members_lie_beside_their_ensemble(saved, stem):
     path = saved.with_suffix(".json")

@@ -4,7 +4,7 @@ import pytest
 from features.cache import seconds_saved
 from models.augmentation import views
 from models.augmented_network import AugmentedNetwork
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, forget_trainings
 from models.keras_recognizer import KerasRecognizer, import_keras
 
 
@@ -81,7 +81,9 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
     assert len(resumed.history_["loss"]) >= 4
     for ours, theirs in zip(resumed.network_.get_weights(), undisturbed.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert not list((tmp_path / "interrupted").iterdir()), "the checkpoint of a finished training is deleted"
+    assert list((tmp_path / "interrupted").iterdir()), "what was trained is not stored yet"
+    forget_trainings()
+    assert not list((tmp_path / "interrupted").iterdir())
 
 
 def test_training_sees_the_middle_of_the_faces_and_prediction_all_of_them(split, monkeypatch):

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -211,3 +212,14 @@ def test_an_interruption_is_exit_code_130(model, photo, monkeypatch):
 
     monkeypatch.setattr("models.predict.predict_photos", interrupted)
     assert main([photo, "--model", model]) == 130
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(model, photo):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "models.predict", photo, "--whole", "--model", model]
+    done = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
