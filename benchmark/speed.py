@@ -199,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         table["per_second"] = table["faces"] / table["seconds"]
         table.to_csv(folder / STEPS, index=False, float_format="%.7g")
         models = pd.DataFrame(_shown(predictions(args.root, records, recognizers, data, foreign)))
-        models.to_csv(folder / MODELS, index=False, float_format="%.4g")
+        models.to_csv(folder / MODELS, index=False, float_format="%.6g")
     except (ArtifactError, DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
