@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.feature import hog, local_binary_pattern
+from skimage import feature
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
@@ -24,6 +24,7 @@ from benchmark.data.synthetic import synthetic_dataset
 from benchmark.store import Record
 from features import HogDescriptor, LbpDescriptor
 from features.rows import as_images
+from models.hog_svm import hog_svm
 from models.labels import EMOTIONS
 from models.patch_codebook import PatchCodebook
 from models.rbf_svm import RbfSVM
@@ -96,22 +97,24 @@ def _loop(describe: Callable[[NDArray], NDArray], images: NDArray, found: list[N
 
 
 def _plain_hog(image: NDArray) -> NDArray:
-    return hog(image, 9, (6, 6), (2, 2), "L2-Hys")
+    return feature.hog(image, 9, (6, 6), (2, 2), "L2-Hys")
 
 
 def _plain_lbp(image: NDArray, grid: int = 6, n_codes: int = 59) -> NDArray:
-    codes = local_binary_pattern(image, 8, 1, "nri_uniform")
+    codes = feature.local_binary_pattern(image, 8, 1, "nri_uniform")
     cells = [cell for band in np.split(codes, grid) for cell in np.split(band, grid, axis=1)]
     return np.concatenate([np.histogram(cell, n_codes, (0, n_codes))[0] / cell.size for cell in cells])
 
 
 def _machines(train: Split, select: Split) -> Iterator[Row]:
-    """Fit the support vector machine of `models.hog_svm`, and scikit-learn's, on the same vectors."""
-    vectors = HogDescriptor().transform(train.X)
-    pca = PCA(min(400, len(train) - 1), svd_solver="covariance_eigh").fit(vectors)
+    """Fit the support vector machine of `hog_svm`, and scikit-learn's, on the same vectors."""
+    recipe = hog_svm()
+    hog = HogDescriptor(recipe.orientations, recipe.pixels_per_cell)
+    vectors = hog.transform(train.X)
+    pca = PCA(min(recipe.n_components, len(train) - 1), svd_solver="covariance_eigh").fit(vectors)
     X, weight = pca.transform(vectors), np.ones(len(train))
-    X_select = pca.transform(HogDescriptor().transform(select.X))
-    ours, plain = RbfSVM(C=5.0), SVC(C=5.0, gamma=1 / (X.shape[1] * X.var()), cache_size=2000)
+    X_select = pca.transform(hog.transform(select.X))
+    ours, plain = RbfSVM(recipe.C), SVC(C=recipe.C, gamma=1 / (X.shape[1] * X.var()), cache_size=2000)
     fast, slow = seconds(partial(ours.fit, X, train.y, weight), 1), seconds(partial(plain.fit, X, train.y), 1)
     accuracies = [
         (decided == select.y).mean() for decided in (_votes(ours.decision_function(X_select)), plain.predict(X_select))

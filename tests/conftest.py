@@ -13,7 +13,7 @@ import pytest
 from benchmark.data import Dataset
 from benchmark.data.synthetic import synthetic_dataset
 
-hypothesis.settings.register_profile("default", max_examples=50, deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("default", max_examples=25, deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("long", max_examples=1500, deadline=None, database=None)
 hypothesis.settings.load_profile("default")
 

@@ -12,7 +12,7 @@ from benchmark.store import Store
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--limit", "100", "--set", "cnn.epochs=2", "cnn_aug.epochs=1", "cnn_deep.epochs=1"]
-SOME = ["majority", "hog_svm", "lbp_xgb", "cnn_deep"]
+SOME = ["majority", "hog_svm", "lbp_xgb", "cnn"]
 MEASURED = ("cost", "finished")
 
 
