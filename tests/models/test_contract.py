@@ -136,7 +136,7 @@ def test_the_seed_decides_everything(name, fitted, faces):
 @pytest.mark.parametrize("name", [name for name in SINGLE if name != "majority"])
 def test_weights_count(name, fitted, faces):
     train, valid = faces["Training"], faces["PublicTest"]
-    weight = np.where(train.y == 3, 100.0, 0.01)
+    weight = np.where(train.y == 3, 100.0, 0.001)
     happy = make(name).fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y)).predict(valid.X) == 3
     assert happy.mean() >= (fitted[name].predict(valid.X) == 3).mean()
     assert happy.mean() > 0.5
