@@ -29,7 +29,7 @@ from models.labels import EMOTIONS
 from models.patch_codebook import PatchCodebook
 from models.rbf_svm import RbfSVM
 
-SVM_FACES = 10_000
+SVM_FACES = 20_000
 CODED_FACES = 1000
 REPEATS = 3
 Row = dict[str, Any]
