@@ -35,7 +35,7 @@ def test_the_command_writes_a_board_and_goes_on_where_it_stopped(results, capsys
 
 
 def test_several_class_weights_are_compared(results, capsys):
-    arguments = ["--only", "majority", "--limit", "200", "--results", str(results)]
+    arguments = ["--only", "hog_svm", "--limit", "200", "--results", str(results)]
     assert run.main([*arguments, "--class-weight", "balanced", "none", "frequency"]) == 0
     folders = {path.name for path in (results / "synthetic").iterdir()}
     assert folders == {"kaggle-limit200", "kaggle-none-limit200", "kaggle-frequency-limit200"}
@@ -44,7 +44,7 @@ def test_several_class_weights_are_compared(results, capsys):
 
 
 def test_another_scheme_renews_what_the_balanced_folder_shows(results):
-    arguments = ["--only", "majority", "--limit", "200", "--results", str(results)]
+    arguments = ["--only", "hog_svm", "--limit", "200", "--results", str(results)]
     assert run.main(arguments) == 0
     table = results / "synthetic" / "kaggle-limit200" / "analysis" / "class_weights.csv"
     assert not table.exists()
