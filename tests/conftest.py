@@ -47,7 +47,6 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # A file's tests to one process, and to one all that need the study which takes longest.
