@@ -16,9 +16,9 @@ from benchmark.data import Dataset
 from benchmark.data.describe import describe
 from benchmark.duplicates import Copies, copies
 from benchmark.ferplus import Votes, score
-from benchmark.leaderboard import firsts
+from benchmark.leaderboard import finished, firsts
 from benchmark.protocol import Protocol
-from benchmark.store import Probabilities, Record, Store
+from benchmark.store import Probabilities, Record, Store, current_records
 from models.files import write_json, write_whole
 
 COPIES = "runs/copies.npz"
@@ -28,6 +28,16 @@ DATA_FACTS = "runs/data.json"
 # What tells whether accuracies on corrupted faces can be compared.
 CORRUPTED = ["faces", "amounts"]
 LABELS_ROW = "(FER2013 labels)"
+
+
+def store_facts(store: Store, data: Dataset, protocol: Protocol, votes: Votes | None) -> None:
+    """Keep facts and copies, and with votes the scores against FER+, where a run is finished."""
+    done = finished(current_records(store))
+    if done:
+        store_data_facts(store, data)
+        store_copies(store, data, protocol)
+        if votes is not None:
+            store_ferplus(store, done, votes)
 
 
 def store_data_facts(store: Store, data: Dataset) -> None:

@@ -128,6 +128,10 @@ def _print_states(args: argparse.Namespace, study: Study) -> None:
 def _execute(
     args: argparse.Namespace, study: Study, votes: Votes | None, seconds: Mapping[str, float], way: Way
 ) -> int:
+    # Imported before the runs: a signal that comes while Keras imports matplotlib would leave it in halves.
+    from benchmark.derive import derive
+    from benchmark.kept import store_facts
+
     failed, stopped = False, None
     pending = list(study.runs)
     bar = tqdm(total=len(pending), unit="run", disable=None)
@@ -146,7 +150,9 @@ def _execute(
     finally:
         bar.close()
     if study.store.records():
-        _print_board(_derive(study, votes, search=not stopped), SCORES, "records and models")
+        if not stopped:
+            store_facts(study.store, study.data, study.setting.protocol, votes)
+        _print_board(derive(study.store.root), SCORES, "records and models")
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)
     if stopped:
@@ -200,22 +206,6 @@ def _announce(bar: tqdm, study: Study, pending: Sequence[Run], rerun: bool, seco
     left = sum(seconds.get(entry.name, 0.0) for entry in todo)
     about = "about" if all(entry.name in seconds or entry.members for entry in todo) else "at least"
     bar.set_postfix_str(f"{about} {in_words(left)} to go" if left else "")
-
-
-def _derive(study: Study, votes: Votes | None, search: bool) -> Findings:
-    # These import matplotlib and statsmodels, which --list and --dry-run do not need.
-    from benchmark.derive import derive
-    from benchmark.kept import store_copies, store_data_facts, store_ferplus
-    from benchmark.leaderboard import finished
-    from benchmark.store import current_records
-
-    done = finished(current_records(study.store))
-    if done and search:
-        store_data_facts(study.store, study.data)
-        store_copies(study.store, study.data, study.setting.protocol)
-        if votes is not None:
-            store_ferplus(study.store, done, votes)
-    return derive(study.store.root)
 
 
 def _print_list(known: Mapping[str, Entry], seconds: Mapping[str, float]) -> None:

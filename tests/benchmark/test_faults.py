@@ -170,6 +170,36 @@ def test_asked_to_end_it_writes_the_board_of_what_is_finished(sent, code, tmp_pa
     assert "majority" in output
 
 
+HALVED = """
+import sys
+from benchmark import run
+from benchmark.study import Study
+
+class Stop:
+    def find_spec(name, path, target=None):
+        if name == "matplotlib.cm":
+            sys.meta_path.remove(Stop)
+            raise KeyboardInterrupt
+
+def execute(study, rerun, done=Study.execute):
+    yield from done(study, rerun)
+    sys.meta_path.insert(0, Stop)
+    import matplotlib
+    raise KeyboardInterrupt
+
+Study.execute = execute
+sys.exit(run.main(sys.argv[1:]))
+"""
+
+
+def test_asked_to_end_while_a_run_imports_what_draws_the_figures_it_draws_them_all_the_same(tmp_path):
+    command = [sys.executable, "-c", HALVED, "--only", "majority", "--limit", "100", "--results", tmp_path]
+    environment = {name: value for name, value in os.environ.items() if name != "FER2013"}
+    job = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert job.returncode == 130, job.stderr
+    assert list(tmp_path.glob("synthetic/*/leaderboard.csv")), job.stderr
+
+
 class Slow(type(recognizers()["majority"].make())):
     """The majority, found slowly; counts how often."""
 
