@@ -47,6 +47,7 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups in this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # A file's tests to one process, and to one all that need the study which takes longest.
