@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,7 +133,7 @@ def machine() -> Row:
     """Return the facts of this machine: what runs on it, and what its cores and its memory do at most."""
     ops, side, block = import_keras().ops, 2048, np.ones(2**25)
     target = np.empty_like(block)
-    facts = {**environment(), "processor": _processor()}
+    facts: Row = environment()
     for kind in ("float32", "bfloat16"):
         square = ops.ones((side, side), kind)
         product = partial(lambda square: float(ops.matmul(square, square)[0, 0]), square)
@@ -142,14 +141,6 @@ def machine() -> Row:
     return facts | {
         "memory_gb_per_second": round(2 * block.nbytes / seconds(partial(np.copyto, target, block), 9) / 1e9)
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def summaries(folder: Path) -> dict[str, pd.DataFrame]:

@@ -21,6 +21,7 @@ from benchmark.stored import load_finished, run_digest
 from features.source import code_digest
 from models.artifacts import ArtifactError, save, versions
 from models.checkpoint import forget_trainings
+from models.processor import has_bfloat16, processor
 from models.registry import Entry
 
 
@@ -238,7 +239,8 @@ class Study:
 
 def environment() -> Record:
     """Return what a run is made with."""
-    return {"platform": platform.platform(), "cores": os.cpu_count(), "versions": versions()}
+    machine = {"platform": platform.platform(), "processor": processor(), "bfloat16": has_bfloat16()}
+    return {**machine, "cores": os.cpu_count(), "versions": versions()}
 
 
 def _card(facts: Record) -> Record:

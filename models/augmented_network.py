@@ -53,7 +53,8 @@ class AugmentedNetwork(KerasRecognizer):
     whole_epochs : int
         Last epochs that see whole faces all the same.
     precision : str
-        Keras dtype policy of the training, ``float32`` or ``mixed_bfloat16``; the fitted network predicts in float32.
+        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``, the latter where the processor
+        multiplies bfloat16 numbers. The fitted network predicts in float32.
     random_state : int
         Seed of the weights, the order and the changes of the faces, and the dropout.
 
@@ -93,7 +94,7 @@ class AugmentedNetwork(KerasRecognizer):
         erasing: float = 0.5,
         margin: int = 0,
         whole_epochs: int = 0,
-        precision: str = "mixed_bfloat16",
+        precision: str = "auto",
         random_state: int = 0,
     ) -> None:
         self.learning_rate = learning_rate
@@ -145,7 +146,7 @@ class AugmentedNetwork(KerasRecognizer):
         self._keep(checkpoint)
 
     def _compiled(self, keras: Any, margin: int, steps: int) -> Any:
-        network = self.build(len(self.classes_), self.precision, IMAGE_SIDE - 2 * margin)
+        network = self.build(len(self.classes_), self._policy(), IMAGE_SIDE - 2 * margin)
         network.compile(
             optimizer=self._optimizer(keras, steps),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.label_smoothing),

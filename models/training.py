@@ -40,7 +40,8 @@ def shuffled(
 
     class Shuffled(keras.utils.PyDataset):
         def __init__(self) -> None:
-            super().__init__()
+            # With one, tf.data's own tuning makes the end of an epoch wait, for as long as the epoch took at worst.
+            super().__init__(workers=2)
             self.begin(0)
 
         def begin(self, epoch: int) -> None:

@@ -138,7 +138,7 @@ def test_validation_faces_change_nothing_but_the_history(split):
 
 def test_the_power_of_the_weights_counts(split):
     X, y = split
-    weight = np.where(y == 0, 100.0, 1.0)
+    weight = np.where(y == 0, 9.0, 1.0)
 
     def probabilities(power, weight=weight):
         network = TinyNetwork(epochs=6, batch_size=8, learning_rate=0.02, weight_power=power)

@@ -13,7 +13,9 @@ from models.artifacts import save
 from models.cnn import CNN
 from models.keras_recognizer import _silenced_stderr, import_keras
 from models.pairwise import PairwiseCalibrator, couple
+from models.processor import processor
 from models.rbf_svm import RbfSVM, pairwise_coefficients
+from models.registry import recognizers
 
 
 def test_cnn_is_the_published_network():
@@ -57,9 +59,29 @@ def test_cnn_keeps_the_best_epoch_and_its_history(faces, average_epochs):
 
 def test_cnn_trained_in_bfloat16_predicts_in_float32(faces):
     train, valid = faces["Training"], faces["PublicTest"]
-    cnn = CNN(epochs=1, precision="mixed_bfloat16").fit(train.X, train.y, validation=(valid.X, valid.y))
+    cnn = CNN(epochs=1, precision="mixed_bfloat16").fit(train.X[:32], train.y[:32], validation=(valid.X, valid.y))
     assert {layer.compute_dtype for layer in cnn.network_.layers} == {"float32"}
     assert cnn.predict_proba(valid.X).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["cnn", "cnn_aug", "cnn_deep"])
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [("avx512f avx512_bf16", "mixed_bfloat16"), ("avx2 amx_bf16", "mixed_bfloat16"), ("avx2", "float32")],
+)
+def test_networks_train_in_bfloat16_only_where_the_processor_multiplies_it(name, flags, policy, faces, monkeypatch):
+    monkeypatch.setattr("models.processor._facts", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n")
+    recognizer = recognizers()[name].make()
+    trained = []
+
+    def build(n_classes, policy, side=48):
+        trained.append(policy)
+        raise InterruptedError
+
+    monkeypatch.setattr(recognizer, "build", build)
+    with pytest.raises(InterruptedError):
+        recognizer.fit(faces["Training"].X, faces["Training"].y)
+    assert trained == [policy] and processor() == "a processor"
 
 
 def test_standard_error_is_silent_only_inside(capfd):
