@@ -128,7 +128,9 @@ def _print_states(args: argparse.Namespace, study: Study) -> None:
 def _execute(
     args: argparse.Namespace, study: Study, votes: Votes | None, seconds: Mapping[str, float], way: Way
 ) -> int:
-    # Imported before the runs: a signal that comes while Keras imports matplotlib would leave it in halves.
+    # Before the runs: a signal that comes while Keras imports matplotlib leaves it in halves, and nothing can draw.
+    import seaborn  # noqa: F401
+
     from benchmark.derive import derive
     from benchmark.kept import store_facts
 

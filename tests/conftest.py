@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -29,6 +30,20 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def faces() -> Dataset:
     """Synthetic faces: 480 Training, 60 PublicTest, 60 PrivateTest."""
     return synthetic_dataset(600)
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Tables and reports without figures, which have tests of their own: to draw them takes most of the time."""
+
+    def leave_empty(display: Any, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.derive.save_figure", leave_empty)
+        patch.setattr("benchmark.report.page.to_svg", lambda display: "<svg></svg>")
+        yield
 
 
 @pytest.fixture(scope="session")

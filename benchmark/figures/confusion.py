@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 
 from benchmark.figures.style import panels
 from benchmark.metrics import shares
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GRID_COLUMNS = 3
 
@@ -113,6 +114,8 @@ class RecallDisplay:
 
 
 def _heat_map(table: pd.DataFrame, ax: Axes, **options: Any) -> None:
+    import seaborn as sns
+
     defaults = {
         "annot": True, "fmt": ".2f", "vmin": 0, "vmax": 1, "cmap": "Blues", "square": True, "annot_kws": {"size": 9},
     }  # fmt: skip

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.axes import Axes
 
 from benchmark.figures.style import INK, MARKERS, MUTED, PALETTE, panels, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GRID_COLUMNS = 4
 ROBUSTNESS_COLUMNS = 3

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
 
 from benchmark.figures.style import INK, MARKERS, MUTED, PALETTE, panels, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class CostDisplay:
 
     def plot(self, ax: Axes) -> Axes:
         """Draw into `ax`."""
+        from matplotlib.ticker import LogLocator
+
         table = self.table
         front = table[table["front"]].sort_values("ms_per_face")
         ax.step(front["ms_per_face"], front["accuracy"], "--", where="post", color=MUTED, label="Pareto front")

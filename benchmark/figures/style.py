@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import matplotlib as mpl
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, told apart with every kind of colour vision, and two dark colours of Tol's.
 PALETTE = (
@@ -71,6 +72,8 @@ def save_figure(display: Display, path: Path) -> None:
 
 def to_svg(display: Display) -> str:
     """Return `display` as an SVG element for a page: no background, and ink in the colour of the page's text."""
+    import matplotlib as mpl
+
     file = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": display.title, "path.simplify_threshold": 0.5}):
         _drawn(display).savefig(file, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator")))
@@ -79,6 +82,8 @@ def to_svg(display: Display) -> str:
 
 
 def _drawn(display: Display) -> Figure:
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=display.size, layout="constrained", dpi=DOTS_PER_INCH)
     display.plot(figure.subplots())
     return figure

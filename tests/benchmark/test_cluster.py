@@ -33,6 +33,8 @@ from pathlib import Path
 from models.majority import Majority
 from models.registry import recognizer
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 class Sleeper(Majority):
     def _fit(self, *arrays):
         Path(os.environ["MARKS"], f"{self.random_state}-{os.getpid()}").touch()

@@ -11,7 +11,7 @@ import pytest
 from benchmark.store import Store
 
 ROOT = Path(__file__).parents[2]
-QUICK = ["--limit", "100", "--set", "cnn.epochs=2", "cnn_aug.epochs=1", "cnn_deep.epochs=1"]
+QUICK = ["--limit", "100", "--set", "lbp_xgb.n_estimators=20", "cnn.epochs=2", "cnn_aug.epochs=1", "cnn_deep.epochs=1"]
 SOME = ["majority", "hog_svm", "lbp_xgb", "cnn"]
 MEASURED = ("cost", "finished")
 

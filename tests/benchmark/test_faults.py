@@ -25,10 +25,12 @@ from benchmark.study import Study
 from features.cache import read_arrays
 from models.registry import Entry, recognizers
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).parents[2]
 CLASSICAL = ["--only", "majority", "hog_svm", "lbp_xgb", "--limit", "100", "--set", "lbp_xgb.n_estimators=20"]
 FOLDER = Path("synthetic", "kaggle-limit100-lbp_xgb.n_estimators=20")
-NETWORK = ["--only", "cnn_aug", "--limit", "100", "--set", "cnn_aug.epochs=40"]
+NETWORK = ["--only", "cnn_aug", "--limit", "100", "--set"]
 
 
 def start(arguments, results, **options):
@@ -97,16 +99,17 @@ def epochs_kept(cache):
     return 0
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("kills", "epochs"), [(1, 12), pytest.param(20, 40, marks=pytest.mark.long)])
 def test_a_training_that_is_killed_goes_on_after_its_last_epoch_and_ends_with_the_same_weights(
-    kills, tmp_path, monkeypatch
+    kills, epochs, tmp_path, monkeypatch
 ):
+    network = [*NETWORK, f"cnn_aug.epochs={epochs}"]
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "cache"))
     moments = random.Random(0)
     kept = 0
     for _ in range(kills):
-        process = start(NETWORK, tmp_path / "killed")
-        goal = kept + moments.randint(1, 2 if kills > 10 else 15)
+        process = start(network, tmp_path / "killed")
+        goal = kept + moments.randint(1, 2 if kills > 10 else 8)
         while epochs_kept(tmp_path / "cache") < goal and process.poll() is None:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.1))  # at any moment of an epoch, or while its state is written
@@ -115,15 +118,15 @@ def test_a_training_that_is_killed_goes_on_after_its_last_epoch_and_ends_with_th
         assert process.returncode == -signal.SIGKILL, "it is killed within the training"
         assert epochs_kept(tmp_path / "cache") >= goal, "no epoch is lost"
         kept = epochs_kept(tmp_path / "cache")
-    last = start(NETWORK, tmp_path / "killed")
+    last = start(network, tmp_path / "killed")
     assert last.wait() == 0, last.stderr.read()
     assert not list((tmp_path / "cache").glob("training-*.npz")), "what is finished needs no state"
-    job = start(NETWORK, tmp_path / "whole")
+    job = start(network, tmp_path / "whole")
     assert job.wait() == 0, job.stderr.read()
     (killed,), (whole,) = (list((tmp_path / name).glob("synthetic/*")) for name in ("killed", "whole"))
     assert unharmed(killed) == unharmed(whole)
     histories = [Store(root).records()[0]["history"] for root in (killed, whole)]
-    assert histories[0] == histories[1] and len(histories[0]["loss"]) == 40
+    assert histories[0] == histories[1] and len(histories[0]["loss"]) == epochs
 
 
 def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp_path):
