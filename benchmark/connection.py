@@ -47,9 +47,10 @@ def connect(scheduler: str | None, jobs: int) -> Iterator[Client]:
             yield client
         return
     local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None, "memory_limit": 0}
-    # Daemons could not start processes.
+    # Daemons could not start processes; the profiler would look at a worker that waits, a hundred times a second.
+    settings = {"distributed.worker.daemon": False, "distributed.worker.profile.enabled": False}
     with (
-        dask.config.set({"distributed.worker.daemon": False}),
+        dask.config.set(settings),
         LocalCluster(n_workers=jobs, **local) as cluster,
         Client(cluster) as client,
     ):

@@ -63,8 +63,8 @@ class Faces(WorkerPlugin):
         self._alone: ProcessPoolExecutor | None = None
 
     def setup(self, worker: Worker) -> None:
-        """Let the libraries of that process use all cores; Dask allows its workers one thread."""
-        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        """Let that process use all cores, and keep the memory that it will ask for again; Dask's workers do neither."""
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"):
             os.environ.pop(name, None)
 
     def teardown(self, worker: Worker) -> None:
