@@ -28,14 +28,14 @@ from benchmark.study import Study, StudyError
 from benchmark.worker import PACKAGES, difference
 from models.registry import recognizers
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).parents[2]
 SLEEPER = """
 import os, time
 from pathlib import Path
 from models.majority import Majority
 from models.registry import recognizer
-
-pytestmark = pytest.mark.usefixtures("undrawn")
 
 class Sleeper(Majority):
     def _fit(self, *arrays):
