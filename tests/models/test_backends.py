@@ -13,6 +13,8 @@ from models.artifacts import save
 from models.registry import recognizers
 
 ROOT = Path(__file__).parents[2]
+NETWORKS = {name for name, entry in recognizers().items() if entry.family == "neural"}
+DEEP = {"cnn_deep"}  # which takes as long as all others
 
 ON_JAX = """
 import pathlib, sys
@@ -38,7 +40,7 @@ def faces_and_labels():
 
 
 @pytest.fixture(
-    scope="module", params=[["cnn", "cnn_aug"], pytest.param(["cnn_deep"], marks=pytest.mark.long)], ids=len
+    scope="module", params=[sorted(NETWORKS - DEEP), pytest.param(sorted(DEEP), marks=pytest.mark.long)], ids=len
 )
 def folder(request, tmp_path_factory, faces_and_labels):
     """Networks fitted and saved on TensorFlow; on JAX, loaded from there and fitted too."""

@@ -112,7 +112,14 @@ def test_it_beats_the_majority(name, fitted, faces):
     assert (fitted[name].predict(test.X) == test.y).mean() > floor + 0.1
 
 
-@pytest.mark.parametrize("name", ["cnn", "cnn_aug", pytest.param("cnn_deep", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name == "cnn_deep" else [])
+        for name in SINGLE
+        if ENTRIES[name].family == "neural"
+    ],
+)
 def test_a_network_learns_to_tell_two_clear_emotions(name):
     def drawn(n_faces, seed):
         y = np.array([HAPPY, SURPRISE])[np.arange(n_faces) % 2]
