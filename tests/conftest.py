@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
-from benchmark.data import Dataset
-from benchmark.data.synthetic import synthetic_dataset
+from tests.undrawn import STAND_INS
+
+if TYPE_CHECKING:
+    from benchmark.data import Dataset
+
+if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+    # Each process of tests has cores of its own: with more threads than cores, libraries wait for one another. Before
+    # any of them is imported, which is why nothing of the project is at the top of this file.
+    _place, _places = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[_place::_places] or os.sched_getaffinity(0))
 
 hypothesis.settings.register_profile("default", max_examples=25, deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("long", max_examples=1500, deadline=None, database=None)
@@ -29,21 +36,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def faces() -> Dataset:
     """Synthetic faces: 480 Training, 60 PublicTest, 60 PrivateTest."""
+    from benchmark.data.synthetic import synthetic_dataset
+
     return synthetic_dataset(600)
 
 
-@pytest.fixture(scope="module")
-def undrawn() -> Iterator[None]:
-    """Tables and reports without figures, which have tests of their own: to draw them takes most of the time."""
-
-    def leave_empty(display: Any, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.derive.save_figure", leave_empty)
-        patch.setattr("benchmark.report.page.to_svg", lambda display: "<svg></svg>")
-        yield
+@pytest.fixture(autouse=True)
+def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not request.node.get_closest_marker("drawn"):
+        for name, stand_in in STAND_INS.items():
+            monkeypatch.setattr(name, stand_in)
 
 
 @pytest.fixture(scope="session")

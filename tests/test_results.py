@@ -33,7 +33,7 @@ def assert_same(path, other):
 
 
 @pytest.fixture(scope="module")
-def derived(tmp_path_factory, undrawn):
+def derived(tmp_path_factory):
     """Derive everything anew from the records of a folder, those of other class weights beside it; once for each."""
     made = {}
 

@@ -5,8 +5,6 @@ from benchmark.ablation import ablation_summary, class_weight_ablation, scheme_r
 from benchmark.derive import derive
 from benchmark.store import Probabilities, Store
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 # Seven faces, one of each emotion: without weights Disgust (1) and Fear (2) are missed.
 BALANCED, NONE = [0, 1, 2, 3, 4, 5, 6], [0, 0, 4, 3, 4, 5, 6]
 

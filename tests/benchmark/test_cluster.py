@@ -28,8 +28,6 @@ from benchmark.study import Study, StudyError
 from benchmark.worker import PACKAGES, difference
 from models.registry import recognizers
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 ROOT = Path(__file__).parents[2]
 SLEEPER = """
 import os, time
@@ -166,11 +164,11 @@ def sleepers(tmp_path, monkeypatch):
     marks.mkdir()
     monkeypatch.setenv("MARKS", str(marks))
     monkeypatch.setenv("SECONDS", "2")
-    monkeypatch.setenv("PYTHONPATH", str(code))
+    monkeypatch.setenv("PYTHONPATH", f"{code}{os.pathsep}{ROOT}")
     monkeypatch.delenv("FER2013", raising=False)
 
     def run(*arguments, patience=60):
-        program = "import sys, benchmark.run as run, benchmark.cluster as cluster; "
+        program = "import sys; from benchmark import cluster, run; from tests.undrawn import undraw; undraw(); "
         program += f"cluster.PATIENCE = {patience}; sys.exit(run.main(sys.argv[1:]))"
         job = ["--only", "sleeper", "--seeds", "0", "1", "2", "3", "--limit", "100", "--results", "results"]
         return subprocess.Popen(
@@ -201,7 +199,7 @@ def test_results_equal_those_of_one_process_bit_for_bit(dask, tmp_path, monkeypa
     # By the command line: here threads of Dask draw from Python's generator, from which Keras draws its seeds.
     monkeypatch.delenv("FER2013", raising=False)
     names = ["majority", "hog_svm", "lbp_xgb", "cnn", "soft_voting"]
-    job = [sys.executable, "-m", "benchmark.run", "--only", *names, "--limit", "100"]
+    job = [sys.executable, "-m", "tests.undrawn", "benchmark.run", "--only", *names, "--limit", "100"]
     job += ["--set", "lbp_xgb.n_estimators=20", "cnn.epochs=2"]
     dask.work()
     with connect(dask.address, 0) as client:

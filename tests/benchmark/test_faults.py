@@ -25,8 +25,6 @@ from benchmark.study import Study
 from features.cache import read_arrays
 from models.registry import Entry, recognizers
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 ROOT = Path(__file__).parents[2]
 CLASSICAL = ["--only", "majority", "hog_svm", "lbp_xgb", "--limit", "100", "--set", "lbp_xgb.n_estimators=20"]
 FOLDER = Path("synthetic", "kaggle-limit100-lbp_xgb.n_estimators=20")
@@ -34,7 +32,7 @@ NETWORK = ["--only", "cnn_aug", "--limit", "100", "--set"]
 
 
 def start(arguments, results, **options):
-    return start_module("benchmark.run", *arguments, "--results", results, **options)
+    return start_module("tests.undrawn", "benchmark.run", *arguments, "--results", results, **options)
 
 
 def start_module(*arguments, **options):
@@ -137,7 +135,7 @@ def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp
     answers = []
     while job.poll() is None:
         readers = [
-            start_module("benchmark.report", root),
+            start_module("tests.undrawn", "benchmark.report", root),
             start_module("models.predict", photo, "--whole", "--results", root),
             start_module("benchmark.data", "describe", "--figure", tmp_path / "classes.png"),
         ]

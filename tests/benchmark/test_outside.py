@@ -20,8 +20,6 @@ from models.faces import Face
 from models.labels import EMOTIONS
 from models.registry import recognizers
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 
 class Squares:
     """Finds the two faces that are in every photo but the black ones, the smaller one first."""

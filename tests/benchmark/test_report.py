@@ -26,6 +26,7 @@ def root(tmp_path, record):
     return store.root
 
 
+@pytest.mark.drawn
 def test_the_page_needs_nothing_from_elsewhere(root):
     page = render(find(root), displays(find(root)))
     assert page == render(find(root), displays(find(root)))
@@ -52,6 +53,7 @@ def test_the_numbers_of_the_page_are_those_of_the_records(root):
     assert numbers["mcnemar"]["good"]["bad"] == pytest.approx(2 * 0.5**7, rel=1e-3)
 
 
+@pytest.mark.drawn
 def test_every_figure_has_a_text_alternative(root):
     found = find(root)
     page = render(found, displays(found))
@@ -97,6 +99,7 @@ def test_the_page_says_which_numbers_are_of_the_first_seed(tmp_path, record, pro
     assert "Mean and standard deviation over seeds" in page
 
 
+@pytest.mark.drawn
 def test_the_command_writes_the_page_and_nothing_else(root, tmp_path, capsys):
     before = sorted(root.rglob("*"))
     assert main([str(root), "--output", str(tmp_path / "out.html")]) == 0

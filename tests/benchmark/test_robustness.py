@@ -15,8 +15,6 @@ from models import load
 from models.artifacts import save
 from models.registry import recognizers
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 
 class Brightness:
     """Takes bright faces for Happy and dark ones for Angry."""

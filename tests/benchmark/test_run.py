@@ -11,8 +11,6 @@ from benchmark import run
 from benchmark.study import Study
 from models.registry import recognizers
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 QUICK = ["--only", "majority", "--limit", "200"]
 
 

@@ -22,7 +22,7 @@ QUICK = {
     "cnn_aug": {"epochs": 3, "batch_size": 32},
     "cnn_deep": {"epochs": 1, "batch_size": 32, "margin": 12},
     "lbp_xgb": {"n_estimators": 40},
-    "patch_svm": {"sides": (9,), "n_words": 50},
+    "patch_svm": {"sides": (9,), "n_words": 20},
 }
 ENOUGH = {
     "cnn": {"epochs": 8, "batch_size": 8, "average_epochs": 0.5},
@@ -30,6 +30,11 @@ ENOUGH = {
     "cnn_deep": {"epochs": 12, "batch_size": 8},
 }
 SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]
+
+
+def but_the_longest(names):
+    """Leave the network that takes as long as all others to the long tests."""
+    return [pytest.param(name, marks=pytest.mark.long) if name == "cnn_deep" else name for name in names]
 
 
 def make(name, seed=0):
@@ -66,9 +71,29 @@ class Fitted(dict):
         return self[name]
 
 
+class Saved(dict):
+    """The file of every recognizer by name, written with those of its members when it is first asked for."""
+
+    def __init__(self, fitted, folder):
+        super().__init__()
+        self.fitted, self.folder = fitted, folder
+
+    def __missing__(self, name):
+        for member in ENTRIES[name].members:
+            self[member]
+        card = artifacts.save(self.fitted[name], self.folder, name, {"recognizer": name})
+        self[name] = self.folder / card["artifact"]
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def fitted(faces):
     return Fitted(faces)
+
+
+@pytest.fixture(scope="module")
+def saved(fitted, tmp_path_factory):
+    return Saved(fitted, tmp_path_factory.mktemp("saved"))
 
 
 def test_the_registry_has_the_reference_recognizers():
@@ -112,14 +137,7 @@ def test_it_beats_the_majority(name, fitted, faces):
     assert (fitted[name].predict(test.X) == test.y).mean() > floor + 0.1
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.long] if name == "cnn_deep" else [])
-        for name in SINGLE
-        if ENTRIES[name].family == "neural"
-    ],
-)
+@pytest.mark.parametrize("name", but_the_longest(name for name in SINGLE if ENTRIES[name].family == "neural"))
 def test_a_network_learns_to_tell_two_clear_emotions(name):
     def drawn(n_faces, seed):
         y = np.array([HAPPY, SURPRISE])[np.arange(n_faces) % 2]
@@ -133,14 +151,14 @@ def test_a_network_learns_to_tell_two_clear_emotions(name):
     assert (network.predict(X) == y).mean() > 0.8
 
 
-@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("name", but_the_longest(SINGLE))
 def test_the_seed_decides_everything(name, fitted, faces):
     again = fit(clone(fitted[name]), faces)
     X = faces["PrivateTest"].X
     np.testing.assert_array_equal(again.predict_proba(X), fitted[name].predict_proba(X))
 
 
-@pytest.mark.parametrize("name", [name for name in SINGLE if name != "majority"])
+@pytest.mark.parametrize("name", but_the_longest(name for name in SINGLE if name != "majority"))
 def test_weights_count(name, fitted, faces):
     train, valid = faces["Training"], faces["PublicTest"]
     weight = np.where(train.y == 3, 100.0, 0.001)
@@ -184,16 +202,12 @@ def test_unfitted_and_unattached_say_so(faces):
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_saved_and_loaded_gives_the_same(name, fitted, faces, tmp_path):
-    for each in (name, *ENTRIES[name].members):
-        card = artifacts.save(fitted[each], tmp_path, each, {"recognizer": each})
-        if each == name:
-            path = tmp_path / card["artifact"]
-    loaded = load(path)
+def test_saved_and_loaded_gives_the_same(name, fitted, saved, faces):
+    loaded = load(saved[name])
     X = faces["PrivateTest"].X
     np.testing.assert_array_equal(loaded.predict_proba(X), fitted[name].predict_proba(X))
     assert loaded.card_["emotions"][1] == "Disgust"
-    assert not list(tmp_path.glob("*partial*"))
+    assert not list(saved.folder.glob("*partial*"))
 
 
 def test_soft_voting_is_the_mean(fitted, faces):
