@@ -37,8 +37,11 @@ from models.registry import recognizer
 
 class Sleeper(Majority):
     def _fit(self, *arrays):
-        Path(os.environ["MARKS"], f"{self.random_state}-{os.getpid()}").touch()
-        time.sleep(float(os.environ["SECONDS"]))
+        marks = Path(os.environ["MARKS"])
+        (marks / f"{self.random_state}-{os.getpid()}").touch()
+        end = time.monotonic() + float(os.environ["SECONDS"])
+        while time.monotonic() < end and not marks.with_name("awake").exists():
+            time.sleep(0.05)
         super()._fit(*arrays)
 
 @recognizer(family="classical")
@@ -163,7 +166,7 @@ def sleepers(tmp_path, monkeypatch):
     marks = tmp_path / "marks"
     marks.mkdir()
     monkeypatch.setenv("MARKS", str(marks))
-    monkeypatch.setenv("SECONDS", "2")
+    monkeypatch.setenv("SECONDS", "60")
     monkeypatch.setenv("PYTHONPATH", f"{code}{os.pathsep}{ROOT}")
     monkeypatch.delenv("FER2013", raising=False)
 
@@ -182,6 +185,11 @@ def sleepers(tmp_path, monkeypatch):
 def started(marks):
     """Return seed and process of the runs that were begun."""
     return [tuple(map(int, mark.name.split("-"))) for mark in sorted(marks.iterdir(), key=os.path.getmtime)]
+
+
+def awake(marks):
+    """Let no run sleep any more."""
+    marks.with_name("awake").touch()
 
 
 def finished(code):
@@ -245,6 +253,7 @@ def test_a_run_whose_worker_is_killed_is_done_elsewhere(sleepers, dask):
     assert eventually(lambda: started(marks))
     seed, pid = started(marks)[0]
     os.kill(psutil.Process(pid).ppid(), signal.SIGKILL)
+    awake(marks)
     output, errors = job.communicate(timeout=120)
     assert job.returncode == 0, errors
     assert [begun for begun, _ in started(marks)].count(seed) == 2
@@ -268,14 +277,16 @@ def test_where_some_are_refused_those_that_join_later_do_what_has_not_begun(slee
     dask.work(code=code)
     assert eventually(lambda: len({pid for _, pid in started(marks)}) == 2), "the newcomer has a run"
     os.killpg(first.pid, signal.SIGKILL)
+    awake(marks)
     output, errors = job.communicate(timeout=120)
     assert job.returncode == 0, errors
     assert len(finished(code)) == 4 and output.count("sleeper") == 1
     assert errors.count("note: without tcp://127.0.0.1:") == 3, errors
 
 
-def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_later(sleepers, dask):
-    run, code, _ = sleepers
+def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_later(sleepers, dask, monkeypatch):
+    run, code, marks = sleepers
+    monkeypatch.setenv("SECONDS", "2")
     dask.work(code=code)
     job = run("--scheduler", dask.address)
     assert eventually(lambda: finished(code))
@@ -285,6 +296,7 @@ def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_la
     assert errors.splitlines()[-1].startswith("error: the scheduler was lost: finished runs are kept")
     kept = finished(code)
     assert 1 <= len(kept) < 4 and "sleeper" in output
+    awake(marks)
     again = run()
     _, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
