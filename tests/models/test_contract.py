@@ -26,7 +26,7 @@ QUICK = {
 }
 ENOUGH = {
     "cnn": {"epochs": 8, "batch_size": 8, "average_epochs": 0.5},
-    "cnn_aug": {"epochs": 16, "batch_size": 8},
+    "cnn_aug": {"epochs": 8, "batch_size": 8},
     "cnn_deep": {"epochs": 12, "batch_size": 8},
 }
 SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]

@@ -14,7 +14,7 @@ from models.files import sha256
 from models.lite import EIGHT_BITS, FLOAT32, LiteNetwork
 
 
-@pytest.fixture(scope="module", params=["cnn", "cnn_aug"])
+@pytest.fixture(scope="module", params=[pytest.param("cnn", marks=pytest.mark.long), "cnn_aug"])
 def saved(request, faces, tmp_path_factory):
     kind = {"cnn": CNN, "cnn_aug": AugmentedCNN}[request.param]
     train, valid = faces["Training"], faces["PublicTest"]
