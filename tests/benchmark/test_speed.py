@@ -1,6 +1,5 @@
 import json
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +10,7 @@ from benchmark.figures import SpeedDisplay, save_figure
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.study import Study
 from models import load
+from models.keras_recognizer import import_keras
 from models.registry import recognizers
 
 
@@ -37,6 +37,7 @@ def test_what_everything_costs(finished, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("benchmark.stored.load_dataset", lambda path, limit: faces)
     monkeypatch.setattr(speed, "starts", lambda root: iter([{"step": "start", "what": "nothing", "seconds": 0.5}]))
     monkeypatch.setattr(steps, "PatchCodebook", lambda: steps_book)
+    keras = import_keras()
     network = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
     network.save(tmp_path / "theirs.h5")
     assert speed.main([str(store.root), "--beside", f"theirs={tmp_path / 'theirs.h5'}"]) == 0
