@@ -1,4 +1,4 @@
-"""What all tests share: cores and a cache of their own, synthetic faces, a browser, a skip where FER2013 is not given."""
+"""What all tests share: cores and a cache of their own, synthetic faces, a browser, a skip without FER2013."""
 
 from __future__ import annotations
 
