@@ -1,0 +1,50 @@
+"""Which files a folder holds: the one rule for every reader of folders, of photos and of data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_LITTER = frozenset(
+    {
+        *("__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found"),
+        *("@eadir", "#recycle", "$recycle.bin", "system volume information", "network trash folder", "temporary items"),
+    }
+)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and its subfolders, sorted by path, without what is no data.
+
+    Symbolic links are followed; one that leads back to a folder it lies in is not entered. A link to nothing and a
+    folder that cannot be listed are yielded too, so that whoever reads them can say so.
+
+    Parameters
+    ----------
+    folder : Path
+        Its own name is not judged: a hidden folder that is asked for is read.
+    """
+    yield from _below(folder, ())
+
+
+def is_litter(name: str) -> bool:
+    """Return whether systems, archives and notebooks leave files or folders of this name, e.g. ``.DS_Store``."""
+    return name.startswith((".", "~$")) or name.lower() in _LITTER
+
+
+def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    try:
+        about = folder.stat()
+        names = sorted(os.listdir(folder))
+    except OSError:
+        yield folder
+        return
+    here = (about.st_dev, about.st_ino)
+    if here in above:
+        return
+    for path in (folder / name for name in names if not is_litter(name)):
+        if path.is_dir():
+            yield from _below(path, (*above, here))
+        elif path.is_file() or path.is_symlink():
+            yield path
