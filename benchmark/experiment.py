@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 from sklearn.base import clone
 
 from benchmark.data import Dataset
+from benchmark.metrics import evaluate
 from benchmark.protocol import Setting, class_weights, stratified_folds
 from benchmark.store import Probabilities, Record
 from features.cache import seconds_saved
+from models.calibration import scaled
 from models.labels import EMOTIONS
 from models.prediction import all_emotions
 
@@ -47,19 +47,20 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
     data : Dataset
     setting : Setting
     earlier : dict, optional
-        The record of the run that fitted this recognizer already: it is not fitted again, and has cost what it cost
-        then. The curves of its training stay with that run, since they show another validation split.
+        The record of the run that fitted this recognizer already: it is calibrated for this protocol, not fitted again,
+        and has cost what it cost then. The curves of its training stay with that run, since they show another
+        validation split.
     """
     valid, test = data[setting.protocol.select], data[setting.protocol.report]
-    with peak_memory() as peak:
-        fit_seconds = fit(recognizer, data, setting) if earlier is None else 0.0
-        probabilities = Probabilities(
-            all_emotions(recognizer, valid.X), all_emotions(recognizer, test.X), valid.y.copy(), test.y.copy()
-        )
-        ms_per_face = time_prediction(recognizer, valid.X)
-    cost = {"fit_seconds": fit_seconds, "ms_per_face": ms_per_face, "peak_memory_mb": peak.megabytes}
-    if earlier is not None:
-        cost |= {what: earlier["cost"][what] for what in ("fit_seconds", "peak_memory_mb")}
+    if earlier is None:
+        cost = {"fit_seconds": fit(recognizer, data, setting), "peak_memory_mb": peak_memory_mb()}
+    else:
+        recognizer.calibrate(valid.X, valid.y)
+        cost = {what: earlier["cost"][what] for what in ("fit_seconds", "peak_memory_mb")}
+    probabilities = Probabilities(
+        all_emotions(recognizer, valid.X), all_emotions(recognizer, test.X), valid.y.copy(), test.y.copy()
+    )
+    cost["ms_per_face"] = time_prediction(recognizer, valid.X)
     return Outcome(recognizer, probabilities, cost, getattr(recognizer, "history_", {}))
 
 
@@ -123,6 +124,22 @@ def cross_fitted(ensemble: Any, valid: Predicted, y_valid: NDArray[np.int64], vo
     return held_out
 
 
+def calibration(stored: Probabilities, temperature: float) -> Record:
+    """Return the temperature of stored probabilities, and how they would score without it.
+
+    Returns
+    -------
+    dict
+        ``temperature``; of ``valid`` and ``test`` the ``ece`` and ``log_loss`` before the calibration.
+    """
+    found: Record = {"temperature": temperature}
+    for split in ("valid", "test"):
+        before = scaled(getattr(stored, split), 1 / temperature)
+        scores = evaluate(getattr(stored, f"y_{split}"), before)
+        found[split] = {metric: scores[metric] for metric in ("ece", "log_loss")}
+    return found
+
+
 def time_prediction(recognizer: Any, X: NDArray[np.uint8]) -> float:
     """Return milliseconds a face in batches of 64, after one warm-up batch: the median of 5."""
     batches = [np.resize(np.roll(X, -TIMED_BATCH * k, axis=0), (TIMED_BATCH, X.shape[1])) for k in range(TIMED_BATCHES)]
@@ -135,34 +152,13 @@ def time_prediction(recognizer: Any, X: NDArray[np.uint8]) -> float:
     return float(np.median(seconds) / TIMED_BATCH * 1000)
 
 
-@dataclass
-class Peak:
-    """Highest resident memory seen, in MB."""
+def peak_memory_mb() -> float:
+    """Return the highest resident memory of this process so far, in MB."""
+    if sys.platform == "win32":
+        import psutil
 
-    megabytes: float = 0.0
+        return psutil.Process().memory_info().peak_wset / MB
+    import resource
 
-
-@contextmanager
-def peak_memory(interval: float = 0.05) -> Iterator[Peak]:
-    """Sample the resident memory of this process and its children while the block runs."""
-    peak, done, process = Peak(), threading.Event(), psutil.Process()
-
-    def sample() -> None:
-        while True:
-            total = process.memory_info().rss
-            for child in process.children(recursive=True):
-                try:
-                    total += child.memory_info().rss
-                except psutil.Error:  # it ended meanwhile
-                    continue
-            peak.megabytes = max(peak.megabytes, total / MB)
-            if done.wait(interval):
-                return
-
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        thread.join()
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes of what `getrusage` counts
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,22 @@ from typing import Any
 BATCH = 64
 ONE_BY_ONE = 30
 BATCHES = 7
+
+
+def measure(path: Path, *options: str) -> dict[str, float]:
+    """Return what `main` prints of a model, measured in a process of its own.
+
+    Raises
+    ------
+    OSError
+        If the model cannot be used there.
+    """
+    command = [sys.executable, "-m", "benchmark.latency", str(path), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise OSError(f"{path}: cannot be timed: {said[-1]}")
+    return json.loads(done.stdout)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

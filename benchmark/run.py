@@ -111,7 +111,7 @@ def _study(
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     results, faces = Path(args.results), len(data[setting.protocol.fit])
     seconds = expected_seconds(results, [root, results / REFERENCE], faces)
-    study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root)
+    study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True)
     todo = {run.entry.name for run in study.runs if study.state(run, args.rerun) not in ("fresh", "broken")}
     for warning in too_long(results, {name: seconds[name] for name in seconds if name in todo}, faces):
         print(f"warning: {warning}", file=sys.stderr)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -19,6 +17,7 @@ from tqdm.auto import tqdm
 
 from benchmark.data import DataError, Dataset
 from benchmark.experiment import cross_fitted
+from benchmark.latency import measure
 from benchmark.steps import Row, seconds, starts, steps
 from benchmark.store import Probabilities, Record, Store
 from benchmark.stored import models_and_data
@@ -120,12 +119,7 @@ def _compared(found: Found, stored: Probabilities) -> Row:
 
 
 def _timed(path: Path, *options: str) -> Row:
-    command = [sys.executable, "-m", "benchmark.latency", str(path), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise DataError(f"{path}: cannot be timed: {said[-1]}")
-    found = json.loads(done.stdout)
+    found = measure(path, *options)
     return {**found, "per_second": 1000 / found["batch_ms"]}
 
 

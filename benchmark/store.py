@@ -74,6 +74,12 @@ def conforms(value: Any, plan: Any) -> bool:
     return bool(plan(value))
 
 
+def checksum(record: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over all else in a record: one that was edited since it was written has another."""
+    rest = {key: value for key, value in record.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Probabilities:
     """What a run predicted, with the truth.
@@ -128,12 +134,15 @@ class Store:
         """Store a run. The record comes last, so that what has a record is complete."""
         path = self.path(record["recognizer"], record["seed"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        full = {"schema": SCHEMA, **record, "finished": datetime.now(UTC).isoformat(timespec="seconds")}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        # What is carried over keeps the time of its run.
+        full = {"schema": SCHEMA, **record, "finished": record.get("finished", now) if "carried" in record else now}
         if probabilities is not None:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **vars(probabilities))
             write_whole(path.with_suffix(".npz"), buffer.getvalue())
             full["probabilities_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+        full["checksum"] = checksum(full)
         write_json(path, full)
         return full
 
@@ -168,6 +177,8 @@ def current_records(store: Store) -> list[Record]:
             return "made from other data"
         if not store.is_intact(record):
             return "its probabilities are missing or damaged"
+        if record.get("checksum") != checksum(record):
+            return "it was edited since it was written"
         if any(sums.get((name, record["seed"])) != was for name, was in record.get("members", {}).items()):
             return "a member ran again since"
         return ""

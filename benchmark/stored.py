@@ -24,7 +24,7 @@ def run_digest(record: Record, code: str) -> str:
         "params": record["params"],
         "code": code,
         "data": record["data_fingerprint"],
-        "protocol": record["protocol"],
+        "protocol": [record["protocol"][role] for role in ("fit", "select", "report")],
         "class_weight": record["class_weight"],
         "seed": record["seed"],
         "members": list(record.get("members", {}).values()),

@@ -12,8 +12,10 @@ from typing import Any
 
 from filelock import Timeout
 
+from benchmark.alone import do_alone
 from benchmark.data import Dataset
-from benchmark.experiment import MB, Outcome, run_ensemble, run_recognizer
+from benchmark.experiment import MB, Outcome, calibration, run_ensemble, run_recognizer
+from benchmark.latency import measure
 from benchmark.metrics import evaluate
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Record, Store
@@ -54,18 +56,28 @@ class Study:
     setting : Setting
     root : Path
         Results folder of this data and setting.
+    alone : bool
+        Do each run in a process of its own, whose memory is measured, and time its predictions in another, on one core.
+        Otherwise all is done and measured in this process: quicker, but the costs are then of all that it did.
     """
 
     def __init__(
-        self, entries: Sequence[Entry], seeds: Sequence[int], data: Dataset, setting: Setting, root: Path
+        self,
+        entries: Sequence[Entry],
+        seeds: Sequence[int],
+        data: Dataset,
+        setting: Setting,
+        root: Path,
+        alone: bool = False,
     ) -> None:
         self.entries = {entry.name: entry for entry in entries}
         self.runs = [Run(entry, seed) for seed in seeds for entry in entries]
         self.data = data
         self.setting = setting
         self.store = Store(root)
-        # The code that runs is the code imported by now, whatever becomes of the files meanwhile.
-        self._code = {entry.name: code_digest(entry.module) for entry in entries}
+        self.alone = alone
+        # As it is by now, whatever becomes of the files meanwhile.
+        self.code = {entry.name: code_digest(entry.module) for entry in entries}
 
     def state(self, run: Run, rerun: bool = False) -> str:
         """Return ``fresh``, or why the run has to be done: missing, failed, skipped, stale, rerun or broken."""
@@ -106,7 +118,8 @@ class Study:
         with self.store.lock(run.entry.name, run.seed).acquire(blocking=wait):
             state, record = self.state(run, rerun), self.store.read(run.entry.name, run.seed)
             if state != "fresh" or record is None:
-                record = self.do(run, fit=rerun)
+                # An ensemble only combines what is stored.
+                record = do_alone(self, run, rerun) if self.alone and not run.entry.members else self.do(run, rerun)
         return run, state, record
 
     def digest(self, run: Run) -> str:
@@ -116,7 +129,7 @@ class Study:
         """
         return run_digest(
             {**self.facts(run), "params": self.make(run).get_params(), "members": self._member_probabilities(run)},
-            self._code[run.entry.name],
+            self.code[run.entry.name],
         )
 
     def _member_probabilities(self, run: Run) -> dict[str, str | None]:
@@ -143,17 +156,17 @@ class Study:
                 "valid": evaluate(outcome.probabilities.y_valid, outcome.probabilities.valid),
                 "test": evaluate(outcome.probabilities.y_test, outcome.probabilities.test),
             }
-            ensemble = {}
-            if run.entry.members:
-                known = ("weights", "temperatures")
-                ensemble = {name: getattr(outcome.recognizer, f"{name}_", {}) for name in known}
+            found = calibration(outcome.probabilities, outcome.recognizer.temperature_)
+            ensemble = {"weights": getattr(outcome.recognizer, "weights_", {})} if run.entry.members else {}
             about = {**_card(facts), "valid": scores["valid"], **({"ensemble": ensemble} if ensemble else {})}
             card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
+            artifact = self.store.root / "models" / card["artifact"]
+            if self.alone and not run.entry.members:
+                outcome.cost["ms_per_face"] = measure(artifact)["batch_ms"]
         except Exception as error:  # whatever a recognizer raises is its row in the board
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return self.keep({**facts, "status": "failed", "error": summary, "traceback": traceback.format_exc()})
-        artifact_mb = (self.store.root / "models" / card["artifact"]).stat().st_size / MB
-        outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact_mb
+        outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact.stat().st_size / MB
         record = self.store.write(
             {
                 **facts,
@@ -161,6 +174,7 @@ class Study:
                 "error": "",
                 "params": card["params"],
                 **scores,
+                "calibration": found,
                 "cost": outcome.cost,
                 "history": outcome.history,
                 "artifact": card["artifact"],
@@ -209,7 +223,7 @@ class Study:
                 continue
             setting = replace(self.setting, protocol=protocol)
             other = Study([run.entry], [run.seed], self.data, setting, self.store.root.parent / setting.folder)
-            other._code = self._code
+            other.code = self.code
             record = other.store.read(run.entry.name, run.seed)
             if record is None or other.state(run) != "fresh":
                 continue

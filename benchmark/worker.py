@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +15,7 @@ from typing import Any, cast
 
 from distributed import Worker, WorkerPlugin, get_worker
 
+from benchmark.alone import end_with_parent
 from benchmark.data import Dataset
 from benchmark.protocol import Setting
 from benchmark.study import Study
@@ -52,7 +50,7 @@ class Job:
 
 
 class Faces(WorkerPlugin):
-    """The faces on every worker, those that join later among them, and a process there that does the runs.
+    """The faces on every worker, those that join later among them, and a process there for each run.
 
     That is no thread of the worker: Keras draws seeds from Python's global generator, and the worker does so too.
     """
@@ -75,7 +73,7 @@ class Faces(WorkerPlugin):
     def do(self, job: Job) -> Files | str:
         """Do a run, as `do_alone`."""
         if self._alone is None:
-            self._alone = ProcessPoolExecutor(1, get_context("spawn"), _begin, (self.data, os.getpid()))
+            self._alone = ProcessPoolExecutor(1, get_context("spawn"), _begin, (self.data,), max_tasks_per_child=1)
         try:
             return self._alone.submit(do_alone, job).result()
         except BrokenProcessPool:
@@ -145,21 +143,14 @@ def do_alone(job: Job) -> Files | str:
     if reason or _data is None:
         return reason
     with TemporaryDirectory() as folder:
-        study = Study([find(job.recognizer)], [job.seed], _data, job.setting, Path(folder))
+        study = Study([find(job.recognizer)], [job.seed], _data, job.setting, Path(folder), alone=True)
         study.do(study.runs[0], fit=True)  # the folder beside this one is nobody's
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock"]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def _begin(data: Dataset, worker: int) -> None:
-    """Begin a process that does runs and ends with its worker, however that ends."""
+def _begin(data: Dataset) -> None:
+    """Begin a process that does a run and ends with its worker."""
     global _data
     _data = data
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asked for the runs
-
-    def watch() -> None:
-        while os.getppid() == worker:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()

@@ -78,6 +78,7 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
             "copies": sums,
             "params": recognizer.get_params(),
             "classes": recognizer.classes_.tolist(),
+            "temperature": recognizer.temperature_,
             "emotions": list(EMOTIONS),
             "members": {
                 name: f"{name}{stem.removeprefix(facts['recognizer'])}" for name in getattr(recognizer, "names_", ())

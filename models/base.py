@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from features.rows import N_PIXELS, check_rows
+from models.calibration import best_temperature, scaled
 
 VALIDATION_SHARE = 0.1
 
@@ -21,18 +22,22 @@ VALIDATION_SHARE = 0.1
 class BaseRecognizer(ClassifierMixin, BaseEstimator):
     """Base of the recognizers: a scikit-learn classifier on flat rows of 48x48 grey faces.
 
-    A subclass implements ``_fit`` and ``_predict_proba`` on checked arrays, with labels as codes 0..n_classes-1. One
-    whose fitting learns nothing from validation faces says so with a class attribute ``uses_validation = False``: it is
-    fitted once for protocols that differ in the validation split.
+    A subclass implements ``_fit`` and ``_predict_proba`` on checked arrays, with labels as codes 0..n_classes-1. Its
+    probabilities are calibrated here: by the temperature with the least log loss on validation faces. One whose
+    fitting learns nothing else from validation faces says so with a class attribute ``uses_validation = False``: it is
+    fitted once for protocols that differ in the validation split, and calibrated for each.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted; the order of the columns of `predict_proba`.
+    temperature_ : float
+        Of the calibration: above 1 where what was fitted is surer than it is right.
     """
 
     suffix = ".joblib"
     random_state: int
+    temperature_ = 1.0
 
     def fit(
         self,
@@ -76,6 +81,20 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
             valid_rows, valid_codes = check_rows(validation[0]), self._encode(validation[1])
         self.n_features_in_ = N_PIXELS
         self._fit(rows, codes, weight, valid_rows, valid_codes)
+        self._calibrate(valid_rows, valid_codes)
+        return self
+
+    def calibrate(self, X: ArrayLike, y: ArrayLike) -> BaseRecognizer:
+        """Calibrate a fitted recognizer anew, on other validation faces.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_faces, 2304), dtype uint8
+        y : array-like of shape (n_faces,)
+            Labels, each among `classes_`.
+        """
+        check_is_fitted(self, "classes_")
+        self._calibrate(check_rows(X), self._encode(y))
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -94,7 +113,7 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         rows = check_rows(X)
         if not len(rows):
             return np.zeros((0, len(self.classes_)), np.float32)
-        return np.asarray(self._predict_proba(rows), dtype=np.float32)
+        return np.asarray(scaled(self._predict_proba(rows), self.temperature_), dtype=np.float32)
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Return the most probable class of every face, shape (n_faces,)."""
@@ -108,6 +127,9 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
     def read(cls, path: Path, card: Mapping[str, Any]) -> BaseRecognizer:
         """Read what `write` wrote; unpickling runs code, so `models.load` checks the file's digest first."""
         return joblib.load(path)
+
+    def _calibrate(self, X: NDArray[np.uint8], y: NDArray[np.intp]) -> None:
+        self.temperature_ = best_temperature(self._predict_proba(X), y)
 
     def _encode(self, y: ArrayLike) -> NDArray[np.intp]:
         labels = column_or_1d(y)

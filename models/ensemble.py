@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from models.base import BaseRecognizer
+from models.calibration import best_temperature, scaled
 
 Probabilities = Mapping[str, NDArray[np.floating]]
 
@@ -20,16 +21,20 @@ Probabilities = Mapping[str, NDArray[np.floating]]
 class Ensemble(ClassifierMixin, BaseEstimator):
     """Base of the ensembles: what is fitted is the combination, never a member.
 
-    A subclass implements ``_combine`` and, where the combination has something to learn, ``_fit``.
+    A subclass implements ``_combine`` and, where the combination has something to learn, ``_fit``. What comes out is
+    calibrated as `models.base.BaseRecognizer` does it: an average of calibrated probabilities is too mild.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+    temperature_ : float
+        Of the calibration.
     members_ : mapping of str to recognizer
         Fitted members, present once `attach` was called; needed to predict faces, not to combine probabilities.
     """
 
     suffix = ".joblib"
+    temperature_ = 1.0
 
     def fit(self, probabilities: Probabilities, y: ArrayLike, classes: ArrayLike) -> Ensemble:
         """Fit the combination on the members' probabilities of the validation faces.
@@ -45,7 +50,9 @@ class Ensemble(ClassifierMixin, BaseEstimator):
         """
         self.classes_ = np.asarray(classes)
         self.names_ = tuple(probabilities)
-        self._fit(probabilities, np.asarray(y))
+        codes = np.searchsorted(self.classes_, y)
+        self._fit(probabilities, codes)
+        self.temperature_ = best_temperature(self._combine(probabilities), codes)
         return self
 
     def attach(self, members: Mapping[str, BaseRecognizer]) -> Ensemble:
@@ -59,7 +66,8 @@ class Ensemble(ClassifierMixin, BaseEstimator):
     def combine(self, probabilities: Probabilities) -> NDArray[np.float32]:
         """Combine the members' probabilities, each of shape (n_faces, n_classes), into the ensemble's."""
         check_is_fitted(self, "classes_")
-        return np.asarray(self._combine({name: probabilities[name] for name in self.names_}), dtype=np.float32)
+        combined = self._combine({name: probabilities[name] for name in self.names_})
+        return np.asarray(scaled(combined, self.temperature_), dtype=np.float32)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the probability of every class for rows `X` of shape (n_faces, 2304), dtype uint8."""
@@ -84,8 +92,8 @@ class Ensemble(ClassifierMixin, BaseEstimator):
         state.pop("members_", None)
         return state
 
-    def _fit(self, probabilities: Probabilities, y: NDArray) -> None:
-        """Learn nothing."""
+    def _fit(self, probabilities: Probabilities, y: NDArray[np.intp]) -> None:
+        """Learn from members' probabilities and the positions of the true classes; by default, nothing."""
 
     def _combine(self, probabilities: Probabilities) -> NDArray[np.floating]:
         raise NotImplementedError

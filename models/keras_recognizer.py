@@ -162,10 +162,11 @@ class KerasRecognizer(BaseRecognizer):
 
     @classmethod
     def read(cls, path: Path, card: Mapping[str, Any]) -> KerasRecognizer:
-        """Read what `write` wrote; parameters and classes come from the card."""
+        """Read what `write` wrote; parameters, classes and calibration come from the card."""
         keras = import_keras()
         recognizer = cls(**card["params"])
         recognizer.classes_ = np.asarray(card["classes"])
+        recognizer.temperature_ = card.get("temperature", 1.0)
         recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
         return recognizer
 

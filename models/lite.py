@@ -132,9 +132,10 @@ def write(recognizer: KerasRecognizer, path: Path) -> None:
 
 
 def read(path: Path, card: Mapping[str, Any]) -> LiteRecognizer:
-    """Read what `write` wrote; classes and views come from the card. In eight bits, the views are few."""
+    """Read what `write` wrote; classes, views and calibration come from the card. In eight bits, the views are few."""
     recognizer = LiteRecognizer(path, card["params"].get("zoom"), few=path.name.endswith(EIGHT_BITS))
     recognizer.classes_ = np.asarray(card["classes"])
+    recognizer.temperature_ = card.get("temperature", 1.0)
     return recognizer
 
 

@@ -21,6 +21,9 @@ class Majority(BaseRecognizer):
     def _fit(self, X: NDArray, y: NDArray, sample_weight: NDArray, X_valid: NDArray, y_valid: NDArray) -> None:
         self.frequencies_ = np.bincount(y, minlength=len(self.classes_)) / len(y)
 
+    def _calibrate(self, X: NDArray, y: NDArray) -> None:
+        """Leave the training frequencies as they are."""
+
     def _predict_proba(self, X: NDArray) -> NDArray:
         return np.tile(self.frequencies_, (len(X), 1))
 

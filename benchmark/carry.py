@@ -1,0 +1,167 @@
+"""Records that an edit of code made stale, but not wrong: ``python -m benchmark.carry results/fer2013/kaggle``.
+
+A training of an hour is not done again for an edit that changes nothing of it. This command takes over the record of
+such a run: it predicts again with the stored model, refuses where that gives other probabilities than the record has,
+calibrates anew, and writes into the record from which digest it was carried, by which commit, why, and on what evidence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.arguments import UsageError, parse_overrides
+from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.experiment import calibration
+from benchmark.latency import measure
+from benchmark.metrics import evaluate
+from benchmark.store import Probabilities, Record, Store
+from benchmark.stored import run_digest
+from features.source import ROOT, code_digest
+from models.artifacts import ArtifactError, load
+from models.calibration import best_temperature, scaled
+from models.files import sha256, write_json
+from models.prediction import all_emotions
+from models.registry import find, recognizers
+
+# Another processor or library rounds otherwise; another network is off by far more.
+TOLERANCE = 0.01
+CODE = ("benchmark", "features", "models")
+
+
+def carry(root: Path, record: Record, data: Dataset, params: Mapping[str, Any], reason: str, evidence: str) -> Record:
+    """Carry a record over to the code of now, and write it.
+
+    Parameters
+    ----------
+    root : Path
+        Results folder.
+    record : dict
+        Of a finished run in it that is no ensemble's.
+    data : Dataset
+        That the run was on.
+    params : mapping of str to object
+        Parameters that have another value or name now, and mean the same.
+    reason, evidence : str
+        Why it was carried over, and what shows that the run would give the same now.
+
+    Raises
+    ------
+    DataError
+        If the data or the parameters are others, or the stored model gives other probabilities than the record has.
+    """
+    name, stored = record["recognizer"], Store(root).probabilities(record)
+    if data.fingerprint != record["data_fingerprint"]:
+        raise DataError(f"{root}: the record of {name} is of other data: give them with --data")
+    params = {**record["params"], **params}
+    if params.keys() != find(name).make().get_params().keys():
+        raise DataError(f"{root}: {name} has other parameters now: run it again, or name them with --set")
+    temperature, cost = record.get("calibration", {}).get("temperature", 1.0), dict(record["cost"])
+    before = {split: scaled(getattr(stored, split), 1 / temperature) for split in ("valid", "test")}
+    artifact = root / "models" / record["artifact"]
+    if artifact.is_file():
+        found = _predicted_again(artifact, record, data)
+        apart = max(float(np.abs(found[split] - before[split]).max()) for split in found)
+        if apart > TOLERANCE:
+            raise DataError(f"{artifact}: predicts otherwise than its record says, by up to {apart:.2g}: run it again")
+        before, evidence = found, f"{evidence}; the stored model predicts the same within {apart:.1g}"
+    else:
+        evidence = f"{evidence}; the probabilities are the recorded ones, since the model is not here"
+    temperature = 1.0 if record["family"] == "floor" else best_temperature(before["valid"], stored.y_valid)
+    after = {split: scaled(each, temperature).astype(np.float32) for split, each in before.items()}
+    probabilities = Probabilities(**after, y_valid=stored.y_valid, y_test=stored.y_test)
+    scores = {split: evaluate(getattr(stored, f"y_{split}"), each) for split, each in after.items()}
+    if artifact.is_file():
+        card = load(artifact).card_
+        write_json(
+            artifact.with_suffix(".json"),
+            {**card, "params": params, "temperature": temperature, "valid": scores["valid"]},
+        )
+        cost["ms_per_face"] = measure(artifact)["batch_ms"]
+    entry = {"digest": record["digest"], "commit": _commit(), "reason": reason, "evidence": evidence}
+    new = {**record, "params": params, **scores, "cost": cost, "calibration": calibration(probabilities, temperature)}
+    new |= {"carried": [*record.get("carried", ()), entry]}
+    return Store(root).write({**new, "digest": run_digest(new, code_digest(find(name).module))}, probabilities)
+
+
+def _predicted_again(artifact: Path, record: Record, data: Dataset) -> dict[str, np.ndarray]:
+    """Return what the stored model predicts before its calibration."""
+    if sha256(artifact) != record["artifact_sha256"]:
+        raise DataError(f"{artifact}: is of another run than the record: run it again")
+    recognizer = load(artifact)
+    recognizer.temperature_ = 1.0
+    roles = {"valid": "select", "test": "report"}
+    return {split: all_emotions(recognizer, data[record["protocol"][role]].X) for split, role in roles.items()}
+
+
+def _commit() -> str:
+    """Return the commit of the code, all of which must be committed."""
+    changed = _git("status", "--porcelain", *CODE)
+    if changed:
+        raise UsageError(f"the code differs from its commit ({len(changed.splitlines())} files): commit it first")
+    return _git("rev-parse", "--short=10", "HEAD")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UsageError(f"the code is in no git repository, so that no commit can be named: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, 1 if some record was not carried over, or 2 for usage or data."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.carry", description="Carry records of finished runs over to the code of now."
+    )
+    option = parser.add_argument
+    option("root", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
+    option(
+        "--only",
+        nargs="+",
+        required=True,
+        metavar="NAME",
+        help="recognizers; ensembles are run again, it takes no time",
+    )
+    option("--reason", required=True, metavar="TEXT", help="why the records are carried over, not run again")
+    option("--evidence", required=True, metavar="TEXT", help="what shows that the runs would give the same now")
+    option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="a parameter that means the same as before")
+    option("--data", metavar="PATH", help="(default: $FER2013, else synthetic faces)")
+    args = parser.parse_args(argv)
+    status = 0
+    try:
+        _commit()
+        known = recognizers()
+        params = parse_overrides(args.set, known)
+        records = [each for each in Store(args.root).records() if each["recognizer"] in args.only]
+        lacking = set(args.only) - {each["recognizer"] for each in records}
+        if lacking or any(each["status"] != "ok" or each["members"] for each in records):
+            raise UsageError(
+                f"{args.root}: {', '.join(sorted(lacking) or args.only)}: no finished runs that were fitted"
+            )
+        for record in records:
+            name, data = record["recognizer"], load_dataset(args.data, record["limit"])
+            if record["digest"] == run_digest(record, code_digest(known[name].module)):
+                print(f"{name}, seed {record['seed']}: fresh")
+                continue
+            try:
+                new = carry(args.root, record, data, params.get(name, {}), args.reason, args.evidence)
+            except (ArtifactError, DataError) as error:
+                print(f"error: {error}", file=sys.stderr)
+                status = 1
+                continue
+            print(f"{name}, seed {record['seed']}: {new['carried'][-1]['evidence']}")
+    except (UsageError, DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
