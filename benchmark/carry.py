@@ -1,8 +1,8 @@
 """Records that an edit of code made stale, but not wrong: ``python -m benchmark.carry results/fer2013/kaggle``.
 
-A training of an hour is not done again for an edit that changes nothing of it. This command takes over the record of
-such a run: it predicts again with the stored model, refuses where that gives other probabilities than the record has,
-calibrates anew, and writes into the record from which digest it was carried, by which commit, why, and on what evidence.
+A training of an hour is not done again for an edit that changes nothing of it. This command takes the record of such
+a run over: it predicts again with the stored model, refuses where that gives other probabilities than the record has,
+calibrates anew, and writes into the record from which digest it was carried, by which commit, why and on what evidence.
 """
 
 from __future__ import annotations

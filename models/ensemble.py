@@ -49,6 +49,8 @@ class Ensemble(ClassifierMixin, BaseEstimator):
             Labels in the order of the columns.
         """
         self.classes_ = np.asarray(classes)
+        if len(self.classes_) < 2:
+            raise ValueError(f"classes has one class only ({self.classes_}): a classifier needs at least two")
         self.names_ = tuple(probabilities)
         codes = np.searchsorted(self.classes_, y)
         self._fit(probabilities, codes)

@@ -7,12 +7,13 @@ import pytest
 import models
 from benchmark import study as study_module
 from benchmark.data import Dataset, Split
-from benchmark.experiment import peak_memory, run_ensemble
+from benchmark.experiment import peak_memory_mb, run_ensemble
 from benchmark.metrics import evaluate
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Probabilities
 from benchmark.study import Study
 from models import load
+from models.calibration import scaled
 from models.registry import Entry, recognizers
 from models.soft_voting import SoftVoting
 
@@ -43,7 +44,8 @@ def test_the_ensemble_is_made_from_the_members_stored_probabilities(done):
     by_name = {record["recognizer"]: record for record in records}
     members = [store.probabilities(by_name[name]).test for name in ("cnn", "hog_svm", "lbp_xgb")]
     voted = store.probabilities(by_name["soft_voting"]).test
-    np.testing.assert_allclose(voted, np.mean(members, axis=0), atol=1e-6)
+    temperature = by_name["soft_voting"]["calibration"]["temperature"]
+    np.testing.assert_allclose(voted, scaled(np.mean(members, axis=0), temperature), atol=1e-6)
     costs = [by_name[name]["cost"]["ms_per_face"] for name in ("cnn", "hog_svm", "lbp_xgb")]
     assert by_name["soft_voting"]["cost"]["ms_per_face"] == pytest.approx(sum(costs))
 
@@ -55,7 +57,6 @@ def test_a_tuned_vote_keeps_its_weights_and_costs_only_those_who_vote(done):
     card = load(store.root / "models" / record["artifact"]).card_
     weights = record["ensemble"]["weights"]
     assert record["ensemble"] == card["ensemble"]
-    assert set(record["ensemble"]["temperatures"]) == set(weights)
     assert sum(weights.values()) == pytest.approx(1)
     assert record["cost"]["ms_per_face"] == pytest.approx(sum(by_name[n]["cost"]["ms_per_face"] for n in weights))
     members = [by_name[name]["cost"]["fit_seconds"] for name in record["members"]]
@@ -269,8 +270,7 @@ def test_an_emotion_that_training_lacks_has_probability_zero(faces, tmp_path):
 
 
 def test_peak_memory_sees_a_large_array():
-    with peak_memory(0.005) as before:
-        pass
-    with peak_memory(0.005) as peak:
-        assert np.ones(30_000_000).sum() > 0
-    assert peak.megabytes > before.megabytes + 150
+    before = peak_memory_mb()
+    # More than any test before may have asked for.
+    assert np.ones(int((before + 200) * 1e6 / 8)).sum() > 0
+    assert before + 150 < peak_memory_mb() < 3 * before + 500

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from models.tuned_voting import TunedVoting, greedy_selection, temperature, tempered
+from models.calibration import best_temperature, scaled
+from models.soft_voting import SoftVoting
+from models.tuned_voting import TunedVoting, greedy_selection
 
 CLASSES = np.arange(3)
 
@@ -26,10 +28,20 @@ def log_loss(proba, y):
 
 def test_the_temperature_undoes_sharpening(labels):
     calm = sampled(labels, 1, seed=1)
-    sharpened = tempered(calm, 0.5)
-    np.testing.assert_allclose(tempered(sharpened, 2.0), calm, atol=1e-12)
-    assert temperature(sharpened, labels) == pytest.approx(2 * temperature(calm, labels), rel=1e-3)
-    assert temperature(calm, labels) == pytest.approx(1, abs=0.1)
+    sharpened = scaled(calm, 0.5)
+    np.testing.assert_allclose(scaled(sharpened, 2.0), calm, atol=1e-12)
+    assert best_temperature(sharpened, labels) == pytest.approx(2 * best_temperature(calm, labels), rel=1e-3)
+    assert best_temperature(calm, labels) == pytest.approx(1, abs=0.1)
+
+
+def test_an_average_of_calibrated_members_is_calibrated_too(labels):
+    members = {str(seed): sampled(labels, 1, seed) for seed in range(4)}
+    plain = np.mean(list(members.values()), axis=0)
+    voting = SoftVoting().fit(members, labels, CLASSES)
+    assert voting.temperature_ < 0.9, "averaging made them too mild"
+    voted = voting.combine(members)
+    assert log_loss(voted, labels) < log_loss(plain, labels) - 0.01
+    np.testing.assert_array_equal(voted.argmax(axis=1), plain.argmax(axis=1))
 
 
 def test_the_selection_comes_near_the_best_weights_there_are(labels):
@@ -44,19 +56,18 @@ def test_the_selection_comes_near_the_best_weights_there_are(labels):
 
 def test_the_vote_is_better_than_its_members_and_useless_ones_are_left_out(labels):
     members = {
-        "sure": sampled(labels, 3, seed=1),
+        "sure": sampled(labels, 1, seed=1),
         "calm": sampled(labels, 1, seed=2),
         "noise": np.random.default_rng(3).dirichlet(np.ones(3), len(labels)),
     }
     voting = TunedVoting().fit(members, labels, CLASSES)
-    assert set(voting.weights_) == {"sure", "calm"} == set(voting.names_) == set(voting.temperatures_)
+    assert set(voting.weights_) == {"sure", "calm"} == set(voting.names_)
     assert sum(voting.weights_.values()) == pytest.approx(1)
-    assert voting.temperatures_["sure"] == pytest.approx(3, rel=0.1)
     voted = voting.combine(members)
     np.testing.assert_allclose(voted.sum(axis=1), 1, atol=1e-6)
     assert log_loss(voted, labels) < min(log_loss(each, labels) for each in members.values())
-    expected = sum(w * tempered(members[n], voting.temperatures_[n]) for n, w in voting.weights_.items())
-    np.testing.assert_allclose(voted, expected, atol=1e-6)
+    expected = sum(weight * members[name] for name, weight in voting.weights_.items())
+    np.testing.assert_allclose(voted, scaled(expected, voting.temperature_), atol=1e-6)
 
 
 def test_small_weights_go_one_after_the_other(labels):
