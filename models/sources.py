@@ -152,7 +152,7 @@ def _matches(pattern: Path) -> list[str]:
     found = [Path(pattern.anchor)]
     for part in (*parts, "*") if parts[-1] == "**" else parts:
         found = [match for folder in found for match in _matches_in(folder, part)]
-    return sorted(str(path) for path in found if os.path.isfile(path) or os.path.islink(path))
+    return sorted(str(path) for path in found if os.path.isfile(path) or not os.path.exists(path))
 
 
 def _matches_in(folder: Path, part: str) -> Iterable[Path]:
