@@ -37,7 +37,7 @@ def eight_bits(levels: NDArray) -> NDArray[np.uint8]:
     # Of either byte order.
     is_uint16 = levels.dtype.kind == "u" and levels.dtype.itemsize == 2
     top = 65535.0 if is_uint16 else _top(values[np.isfinite(values)], levels.dtype)
-    return np.rint(np.clip(np.nan_to_num(values) * (255 / top), 0, 255)).astype(np.uint8)
+    return np.rint(np.clip(np.nan_to_num(values), 0, top) * (255 / top)).astype(np.uint8)
 
 
 def _top(values: NDArray[np.float64], dtype: np.dtype) -> float:

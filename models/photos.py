@@ -88,7 +88,7 @@ def read_photo(source: Any) -> NDArray[np.uint8]:
 def as_picture(source: Any) -> str | BinaryIO | Image.Image | NDArray:
     """Return one picture as a path, a binary file, a Pillow image or an array; TypeError if it is no picture."""
     if isinstance(source, (str, os.PathLike)):
-        return os.path.expanduser(os.fsdecode(source))
+        return os.path.expanduser(str(os.fsdecode(source)))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return io.BytesIO(source)
     if isinstance(source, Image.Image):

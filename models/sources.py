@@ -109,7 +109,10 @@ def list_pictures(given: Any, place: str = "") -> Iterator[tuple[str, Any]]:
             where = f"picture {place}: " if place else ""
             raise TypeError(f"{where}{error}, a batch (n, height, width, 3), or a list or Series of these") from None
     else:
-        if not isinstance(given, np.ndarray) or (given.dtype.kind not in "OUT" and given.ndim != 4):
+        several = isinstance(given, np.ndarray) and (
+            given.dtype.kind in "OUT" or given.ndim == 4 or given.shape == (0,)
+        )
+        if not several:
             yield place or "0", given
             return
         if given.ndim == 0:
