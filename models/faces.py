@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features.rows import IMAGE_SIDE, N_PIXELS
+from models.levels import PhotoError
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,27 @@ class Detector(Protocol):
     def detect(self, photo: NDArray[np.uint8]) -> list[Face]:
         """Return the faces of a grey photo of shape (height, width), the surest first."""
         ...
+
+
+def find_faces(photo: NDArray[np.uint8], detector: Detector) -> tuple[list[Face], NDArray[np.uint8]]:
+    """Return the faces of a grey photo, the surest first, and their crops as `crop_faces` does.
+
+    Raises
+    ------
+    PhotoError
+        If the detector or the crop fails on this photo. A detector that is not installed, or whose files cannot be
+        read, fails on every one: these errors are left as they are.
+    """
+    try:
+        faces = detector.detect(photo)
+        return faces, crop_faces(photo, faces, detector)
+    except (ImportError, OSError):
+        raise
+    except Exception as error:
+        height, width = photo.shape
+        raise PhotoError(
+            f"no face can be looked for in {width}x{height} pixels ({type(error).__name__}: {error}): crop or scale it"
+        ) from error
 
 
 def crop_faces(photo: NDArray[np.uint8], faces: Sequence[Face], detector: Detector) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ _LITTER = frozenset(
     {
         *("__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found"),
         *("@eadir", "#recycle", "$recycle.bin", "system volume information", "network trash folder", "temporary items"),
+        *("@recycle", "@recently-snapshot", "#snapshot", "@synoresource", "recycler", "ehthumbs_vista.db"),
     }
 )
 
@@ -44,7 +46,12 @@ def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
     if here in above:
         return
     for path in (folder / name for name in names if not is_litter(name)):
-        if path.is_dir():
+        try:
+            mode = path.stat().st_mode
+        except OSError:  # a link to nothing, or no permission
+            yield path
+            continue
+        if stat.S_ISDIR(mode):
             yield from _below(path, (*above, here))
-        elif path.is_file() or path.is_symlink():
+        elif stat.S_ISREG(mode):
             yield path

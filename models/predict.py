@@ -108,7 +108,13 @@ def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
             elif plots:
                 from models.plots import plot_photo
 
-                plot_photo(faces).savefig(plots(faces[0].photo))
+                try:
+                    plot_photo(faces).savefig(plots(faces[0].photo))
+                except OSError:
+                    raise
+                except Exception as error:  # of this picture: its answer and the pictures after it are not lost
+                    failed = True
+                    tqdm.write(f"error: {faces[0].photo.file}: cannot be drawn ({error})", file=sys.stderr)
             for each in faces:
                 write(each)
     return int(failed)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from features.rows import IMAGE_SIDE, N_PIXELS
 from models.artifacts import DEFAULT_RESULTS, load
 from models.blazeface import BlazeFace
-from models.faces import Detector, Face, crop_faces
+from models.faces import Detector, Face, find_faces
 from models.labels import EMOTIONS
-from models.photos import PhotoError, read_photo, squeeze
-from models.sources import Photo, find_files, read_files
+from models.levels import PhotoError
+from models.photos import squeeze
+from models.sources import Photo, list_pictures, read_pictures
 
 BATCH = 64
 NO_FACE = "no face"
@@ -67,7 +68,7 @@ class Prediction:
 
 
 def predict_images(
-    images: str | Path | NDArray | Iterable[str | Path | NDArray],
+    images: Any,
     model: Any = "best",
     whole: bool = False,
     every: float = 1.0,
@@ -78,9 +79,10 @@ def predict_images(
 
     Parameters
     ----------
-    images : path, array or iterable of these
-        Pictures, videos, folders or patterns as `models.sources.find_files` takes them, or arrays as
-        `models.photos.read_photo` does.
+    images : path, picture, batch, or iterable of these
+        Pictures, videos, folders or patterns as `models.sources.find_files` takes them; Pillow images, bytes, open
+        binary files, arrays or tensors as `models.photos.read_photo` does; batches of shape (n, height, width, 1, 3 or
+        4).
     model : str, Path, recognizer or sequence of these
         As `models.load` takes them, or loaded. The columns of several stand side by side, each with its model's name.
     whole : bool
@@ -95,18 +97,20 @@ def predict_images(
     Returns
     -------
     DataFrame
-        A row a face: ``file`` (the place in `images` for an array), ``frame``, ``seconds``, the box ``left``, ``top``,
-        ``width`` and ``height`` in pixels, the detector's ``score``, ``emotion``, the seven probabilities, and
-        ``status``: ``ok``, ``no face``, or ``error: `` and why.
+        A row a face: ``file`` (the place in `images` for what is no file), ``frame``, ``seconds``, the box ``left``,
+        ``top``, ``width`` and ``height`` in pixels, the detector's ``score``, ``emotion``, the seven probabilities,
+        and ``status``: ``ok``, ``no face``, or ``error: `` and why.
 
     Raises
     ------
     ArtifactError
         If a model cannot be loaded.
+    TypeError
+        If `images` is or holds something else; before anything is predicted.
     """
-    given = [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
+    pictures = list(list_pictures(images))
     recognizers = load_models(model, results, exact)
-    found = predict_photos(_photos(given, every), recognizers, None if whole else BlazeFace())
+    found = predict_photos(read_pictures(pictures, every), recognizers, None if whole else BlazeFace())
     return pd.DataFrame([each.row() for each in found], columns=columns(recognizers))
 
 
@@ -166,8 +170,12 @@ def predict_photos(
         if detector is None:
             waiting.append(Prediction(light, crop=squeeze(photo.image)))
         else:
-            faces = detector.detect(photo.image)
-            crops = crop_faces(photo.image, faces, detector).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+            try:
+                faces, rows = find_faces(photo.image, detector)
+            except PhotoError as error:
+                waiting.append(Prediction(replace(light, image=None, error=str(error))))
+                continue
+            crops = rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
             waiting += [Prediction(light, *each) for each in zip(faces, crops, strict=True)] or [Prediction(light)]
         if len(waiting) >= batch:
             yield from _predicted(waiting, recognizers)
@@ -226,14 +234,3 @@ def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) ->
         else:
             yield replace(each, probabilities={name: values[place] for name, values in by_model.items()})
             place += 1
-
-
-def _photos(given: Sequence[Any], every: float) -> Iterator[Photo]:
-    for place, each in enumerate(given):
-        if not isinstance(each, np.ndarray):
-            yield from read_files(find_files([each]), every)
-            continue
-        try:
-            yield Photo(str(place), read_photo(each))
-        except PhotoError as error:
-            yield Photo(str(place), error=str(error))

@@ -38,7 +38,10 @@ def test_a_picture_without_a_face_has_none(detector, name):
     assert detector.detect(read_photo(getattr(data, name)())) == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(60, 400), (400, 60), (1, 1), (48, 48), (2000, 3)])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(60, 400), (400, 60), (1, 1), (48, 48), (2000, 3), (1, 1200), (1200, 1), (1, 65535), (2, 1100)],
+)
 def test_any_shape_is_looked_at(detector, width, height):
     assert detector.detect(np.full((height, width), 128, np.uint8)) == []
 

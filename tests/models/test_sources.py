@@ -56,6 +56,63 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
     assert find_files([path]) == [str(path)]
 
 
+def test_a_part_of_a_pattern_that_is_a_name_is_that_name(tmp_path, monkeypatch):
+    names = ["b [2020]/1.png", "b [2020]/a[1].png", "b [2020]/a1.png", "b [2020]/deep [x]/2.png", "b 2/3.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    for pattern, expected in {
+        "b [2020]/*.png": names[:1] + ["b [2020]/a1.png", "b [2020]/a[1].png"],
+        "b [2020]/**/*2.png": ["b [2020]/deep [x]/2.png"],
+        "**/deep [x]/*": ["b [2020]/deep [x]/2.png"],
+        "*/a[1].png": ["b [2020]/a[1].png"],
+        "b [2020]/a[12].png": ["b [2020]/a1.png"],
+        "b [2]/*.png": ["b 2/3.png"],
+        "b [78]/*.png": ["b [78]/*.png"],
+    }.items():
+        assert find_files([pattern]) == expected, pattern
+
+
+def test_linked_folders_are_entered_loops_end_and_litter_is_left_out(tree, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    Image.new("L", (4, 4)).save(elsewhere / "s.png")
+    (tree / "sad").symlink_to(elsewhere)
+    (tree / "deep" / "loop").symlink_to(tree)
+    (tree / "gone.png").symlink_to(tree / "nowhere")
+    for litter in (".ipynb_checkpoints/1-checkpoint.png", "__MACOSX/1.png", "._1.png", "@eaDir/1.png"):
+        (tree / litter).parent.mkdir(exist_ok=True)
+        (tree / litter).touch()
+    found = [file.removeprefix(f"{tree}/") for file in find_files([tree])]
+    assert found == ["a.JPG", "b.png", "clip.mp4", "deep/c.webp", "gone.png", "sad/s.png"]
+    for pattern in ("*.png", "**/*.png", "*/*.png"):
+        assert all(file.removeprefix(f"{tree}/") in found for file in find_files([f"{tree}/{pattern}"]))
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.hif", "a.avif", "a.jxl", "a.jp2", "a.DNG", "a.cr3", "a.nef", "a.arw",
+                                  "a.orf", "a.rw2", "a.raf", "a.pef", "a.srw", "a.3gp", "a.3g2", "a.MTS", "a.m2ts",
+                                  "a.ts", "a.flv", "a.vob", "a.mxf", "a.divx", "a.asf", "a.gif"])  # fmt: skip
+def test_what_cameras_make_is_never_overlooked(name, tmp_path):
+    (tmp_path / name).write_bytes(b"junk")
+    assert find_files([tmp_path]) == [str(tmp_path / name)]
+    (photo,) = read_files([str(tmp_path / name)])
+    assert ": " in photo.error, "the fix follows what is wrong"
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.hdf", "a.grib", "a.bufr", "a.wmf", "a.emf", "a.eps", "a.ps", "a.pdf"])
+def test_what_pillow_cannot_read_by_itself_is_no_picture(name, tmp_path):
+    (tmp_path / name).touch()
+    assert find_files([tmp_path]) == []
+    assert find_files([tmp_path / name]) == [str(tmp_path / name)]
+
+
+def test_the_home_folder_is_known(tree, monkeypatch):
+    monkeypatch.setenv("HOME", str(tree))
+    assert find_files(["~/b.png", "~/deep", "~/*.JPG"]) == [
+        f"{tree}/{name}" for name in ("b.png", "deep/c.webp", "a.JPG")
+    ]
+
+
 def test_what_cannot_be_read_is_an_error_and_the_others_follow(tree, tmp_path):
     files = [str(tree / "deep" / "notes.txt"), "absent.png", str(tree / "clip.mp4"), str(tree / "b.png")]
     photos = list(read_files(files))
@@ -103,3 +160,32 @@ def test_without_pyav_a_video_says_what_to_install(tmp_path, monkeypatch):
 def test_seconds_must_be_above_zero(every):
     with pytest.raises(ValueError, match="above 0"):
         list(read_files([], every))
+
+
+@pytest.mark.parametrize(("suffix", "form", "codec"), [("3gp", "3gp", "mpeg4"), ("MTS", "mpegts", "mpeg2video")])
+def test_a_video_is_known_by_every_suffix(tmp_path, suffix, form, codec):
+    av = pytest.importorskip("av")
+    path = tmp_path / f"clip.{suffix}"
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")
+        container.mux([*stream.encode(frame), *stream.encode()])
+    (photo,) = read_files([str(path)])
+    assert photo.image.mean() == pytest.approx(90, abs=4)
+
+
+def test_whatever_a_picture_makes_of_its_reader_the_others_follow(tree, monkeypatch):
+    def fail(file, every):
+        raise ZeroDivisionError("odd")
+
+    monkeypatch.setattr("models.sources._frames", fail)
+    photos = list(read_files([str(tree / "clip.mp4"), "a\0b.png", str(tree / "b.png")]))
+    assert photos[0].error == "cannot be read (ZeroDivisionError: odd): save it anew"
+    assert [bool(photo.error) for photo in photos] == [True, True, False]
+
+
+def test_without_standard_input_the_row_says_so(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    (photo,) = read_files(["-"])
+    assert photo.error == "there is no standard input: give a file"
