@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from functools import cache
 from pathlib import Path
 
 FACTS = Path("/proc/cpuinfo")
+# What ONEDNN_MAX_CPU_ISA may say, without the multiplication of bfloat16 numbers.
+OLDER_ISA = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 
 
 def processor() -> str:
@@ -17,8 +20,12 @@ def processor() -> str:
 
 
 def has_bfloat16() -> bool:
-    """Return whether the processor is known to multiply bfloat16 numbers: by AVX512_BF16 or AMX, on Linux."""
-    return bool({"avx512_bf16", "amx_bf16"} & set(_facts().split()))
+    """Return whether bfloat16 numbers are known to be multiplied here: by AVX512_BF16 or AMX, on Linux.
+
+    The environment variable ``ONEDNN_MAX_CPU_ISA`` may keep oneDNN, which multiplies for TensorFlow, from either.
+    """
+    highest = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    return highest not in OLDER_ISA and bool({"avx512_bf16", "amx_bf16"} & set(_facts().split()))
 
 
 @cache

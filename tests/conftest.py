@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from tests.undrawn import STAND_INS
+from tests.undrawn import undraw
 
 if TYPE_CHECKING:
     from benchmark.data import Dataset
@@ -43,9 +43,9 @@ def faces() -> Dataset:
 
 @pytest.fixture(autouse=True)
 def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not request.node.get_closest_marker("drawn"):
-        for name, stand_in in STAND_INS.items():
-            monkeypatch.setattr(name, stand_in)
+    looks_at = request.node.get_closest_marker("drawn")
+    if looks_at is None or looks_at.args:
+        undraw(monkeypatch, but=looks_at.args if looks_at else ())
 
 
 @pytest.fixture(scope="session")

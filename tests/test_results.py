@@ -10,6 +10,7 @@ import pytest
 
 from benchmark.ablation import scheme_roots
 from benchmark.derive import derive, update_readme
+from benchmark.displays import displays
 from benchmark.metrics import evaluate
 from benchmark.store import Store
 from models.files import sha256
@@ -88,7 +89,9 @@ def test_a_protocol_has_every_derived_file(root, derived):
         drawn = ("figures", "confusion") if root.name == "seed" else ()
         return {path for path in paths if path.parts[0] not in drawn}
 
-    for kind in ("*.png", "*.csv", "*.html", "best.json"):
+    figures = {Path(f"{stem}.png") for stem in displays(derived(root))}
+    assert files(root, "*.png") == (set() if root.name == "seed" else figures)
+    for kind in ("*.csv", "*.html", "best.json"):
         assert files(copy, kind) == files(root, kind)
     assert_same(copy / "best.json", root / "best.json")
     shown, expected = (

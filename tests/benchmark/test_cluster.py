@@ -171,8 +171,8 @@ def sleepers(tmp_path, monkeypatch):
     monkeypatch.delenv("FER2013", raising=False)
 
     def run(*arguments, patience=60):
-        program = "import sys; from benchmark import cluster, run; from tests.undrawn import undraw; undraw(); "
-        program += f"cluster.PATIENCE = {patience}; sys.exit(run.main(sys.argv[1:]))"
+        program = "import sys, pytest; from benchmark import cluster, run; from tests.undrawn import undraw; "
+        program += f"undraw(pytest.MonkeyPatch()); cluster.PATIENCE = {patience}; sys.exit(run.main(sys.argv[1:]))"
         job = ["--only", "sleeper", "--seeds", "0", "1", "2", "3", "--limit", "100", "--results", "results"]
         return subprocess.Popen(
             [sys.executable, "-c", program, *job, *arguments],

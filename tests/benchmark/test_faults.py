@@ -195,7 +195,9 @@ def test_asked_to_end_while_a_run_imports_what_draws_the_figures_it_draws_them_a
     environment = {name: value for name, value in os.environ.items() if name != "FER2013"}
     job = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert job.returncode == 130, job.stderr
-    assert list(tmp_path.glob("synthetic/*/leaderboard.csv")), job.stderr
+    (root,) = tmp_path.glob("synthetic/*")
+    assert sorted(root.glob("figures/*.png")) == sorted(path.with_suffix(".png") for path in root.glob("figures/*.csv"))
+    assert (root / "report.html").is_file(), job.stderr
 
 
 class Slow(type(recognizers()["majority"].make())):

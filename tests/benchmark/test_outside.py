@@ -101,6 +101,7 @@ def test_folders_without_photos_emotions_or_faces_are_refused(tmp_path):
         read_outside(tmp_path, cropped=False, detector=Squares())
 
 
+@pytest.mark.drawn("hog_svm", "majority")
 def test_stored_models_are_scored_ranked_as_before_and_compared(crops, results, capsys):
     (crops / "test" / "anger" / "broken.png").write_text("junk")
     arguments = ["--evaluate", str(crops), "--cropped", "--results", str(results)]

@@ -65,6 +65,7 @@ def test_the_summary_is_the_mean_over_strengths():
     assert by_strength(table).xs("a").xs("jpeg")["accuracy"].tolist() == pytest.approx([0.8, 0.1, 0.2, 0.3])
 
 
+@pytest.mark.drawn("robustness")
 def test_the_command_brings_table_figure_and_report_up_to_date(folder, capsys, monkeypatch):
     assert main([str(folder), "--faces", "40"]) == 0
     table = pd.read_csv(folder / "analysis" / "robustness.csv", index_col="recognizer")

@@ -13,7 +13,7 @@ from models.artifacts import save
 from models.cnn import CNN
 from models.keras_recognizer import _silenced_stderr, import_keras
 from models.pairwise import PairwiseCalibrator, couple
-from models.processor import processor
+from models.processor import has_bfloat16, processor
 from models.rbf_svm import RbfSVM, pairwise_coefficients
 from models.registry import recognizers
 
@@ -66,13 +66,29 @@ def test_cnn_trained_in_bfloat16_predicts_in_float32(faces):
     assert cnn.predict_proba(train.X).dtype == np.float32
 
 
-@pytest.mark.parametrize("name", ["cnn", "cnn_aug", "cnn_deep"])
 @pytest.mark.parametrize(
-    ("flags", "policy"),
-    [("avx512f avx512_bf16", "mixed_bfloat16"), ("avx2 amx_bf16", "mixed_bfloat16"), ("avx2", "float32")],
+    ("flags", "highest", "multiplies"),
+    [
+        ("avx512f avx512_bf16", "", True),
+        ("avx2 amx_bf16", "", True),
+        ("avx2", "", False),
+        ("avx512f avx512_bf16 amx_bf16", "AVX512_CORE_AMX", True),
+        ("avx512f avx512_bf16 amx_bf16", "DEFAULT", True),
+        ("avx512f avx512_bf16 amx_bf16", "AVX512_CORE", False),
+        ("avx512f avx512_bf16 amx_bf16", "avx2", False),
+        ("avx2", "AVX512_CORE_BF16", False),
+    ],
 )
-def test_networks_train_in_bfloat16_only_where_the_processor_multiplies_it(name, flags, policy, faces, monkeypatch):
+def test_bfloat16_is_multiplied_where_the_processor_can_and_the_library_may(flags, highest, multiplies, monkeypatch):
     monkeypatch.setattr("models.processor._facts", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
+    assert has_bfloat16() is multiplies and processor() == "a processor"
+
+
+@pytest.mark.parametrize("name", ["cnn", "cnn_aug", "cnn_deep"])
+@pytest.mark.parametrize(("multiplies", "policy"), [(True, "mixed_bfloat16"), (False, "float32")])
+def test_networks_train_in_bfloat16_only_where_it_is_multiplied(name, multiplies, policy, faces, monkeypatch):
+    monkeypatch.setattr("models.keras_recognizer.has_bfloat16", lambda: multiplies)
     recognizer = recognizers()[name].make()
     trained = []
 
@@ -83,7 +99,7 @@ def test_networks_train_in_bfloat16_only_where_the_processor_multiplies_it(name,
     monkeypatch.setattr(recognizer, "build", build)
     with pytest.raises(InterruptedError):
         recognizer.fit(faces["Training"].X, faces["Training"].y)
-    assert trained == [policy] and processor() == "a processor"
+    assert trained == [policy]
 
 
 def test_standard_error_is_silent_only_inside(capfd):
