@@ -13,10 +13,13 @@ from typing import Any
 
 import models.registry
 from models import copies, safe_copy
+from models.ensemble import Ensemble
 from models.files import sha256, write_json
+from models.keras_import import KerasError
 from models.labels import EMOTIONS
 
 DEFAULT_RESULTS = "results/fer2013/kaggle"
+SOURCE_TREE = Path(__file__).parents[1]
 CARD_FORMAT = 2
 CARD_ENTRIES = {"sha256": str, "copies": dict, "recognizer": str, "params": dict, "classes": list, "members": dict}
 PREPROCESSING = (
@@ -54,6 +57,8 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
     dict
         The card.
     """
+    if isinstance(recognizer, Ensemble):
+        recognizer = recognizer.detached()
     directory.mkdir(parents=True, exist_ok=True)
     artifact = directory / f"{stem}{recognizer.suffix}"
     # Keras tells the format by the suffix.
@@ -66,8 +71,12 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
         for suffix in copies.COPIES[recognizer.suffix]:
             try:
                 copies.write(recognizer, unfinished[suffix])
-            except TypeError as error:
-                warnings.warn(f"no copy of {artifact.name} as {suffix}: {error}", stacklevel=2)
+            except Exception as error:  # whatever a converter raises, the model itself is whole
+                warnings.warn(
+                    f"{artifact} is saved, but not its copy {stem}{suffix} ({error or type(error).__name__}): "
+                    f"to have it, mend that and run python -m benchmark.run --only {facts['recognizer']} --rerun",
+                    stacklevel=2,
+                )
                 unfinished[suffix].unlink(missing_ok=True)
         sums = {suffix: sha256(file) for suffix, file in unfinished.items() if file.exists()}
         card = {
@@ -112,7 +121,8 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         An artifact, a copy of one, or ``"best"``: the recognizer that ranks first on the validation split of `results`
         and whose files are present. Where a better one is not, a warning names it.
     results : str or Path
-        Results folder in which ``"best"`` is looked up.
+        Results folder in which ``"best"`` is looked up. The default one is that in the working folder; where there is
+        none, that in the source tree.
     exact : bool
         Of a network, and of one that is a member of an ensemble, load the artifact itself, whose probabilities are
         those of the leaderboard. False loads the copy in eight bits where there is one, else that in 32 bits:
@@ -127,11 +137,13 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     Raises
     ------
     ArtifactError
-        If a file is missing or was changed.
+        If a file is missing or was changed, or a library that it needs cannot be used.
+    OSError
+        If the system refuses to read a file.
     """
     if str(path) == "best":
-        return _load_best(Path(results), exact)
-    artifact = Path(path)
+        return _load_best(_results_folder(results), exact)
+    artifact = Path(os.path.expanduser(path))
     card = read_card(artifact)
     file = _checked(artifact, card, exact)
     try:
@@ -142,9 +154,13 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         recognizer = copies.read(file, type(entry.make()), card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
+    except KerasError as error:
+        raise ArtifactError(f"{artifact}: {error}") from error
     except safe_copy.UnsafeError as error:
         raise ArtifactError(f"{file}: {error}: do not use this file; copy it again from people you trust") from error
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system; a library's has no number
+            raise
         raise ArtifactError(
             f"{artifact}: does not go with its card ({error}): copy both again from where they came"
         ) from error
@@ -216,13 +232,27 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _results_folder(given: str | Path) -> Path:
+    results = Path(os.path.expanduser(given))
+    if results == Path(DEFAULT_RESULTS) and not results.is_dir():
+        results = SOURCE_TREE / DEFAULT_RESULTS
+        if not results.is_dir():
+            raise ArtifactError(
+                f"{DEFAULT_RESULTS}: not in this folder, and fer-benchmark is installed without it: clone the "
+                "repository, name a model, or give the results folder in which 'best' is looked up"
+            )
+    return results
+
+
 def _load_best(results: Path, exact: bool) -> Any:
     path = results / "best.json"
     try:
         ranking = json.loads(path.read_text("utf-8"))["ranking"]
         if not all(Path(each["artifact"]).name == each["artifact"] and each["recognizer"] for each in ranking):
             raise ValueError(f"ranking is {ranking!r}")
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path}: no such file: python -m benchmark.run --all makes it") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: cannot be read ({error}): python -m benchmark.run --all makes it") from error
     for place, each in enumerate(ranking):
         artifact = results / "models" / each["artifact"]

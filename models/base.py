@@ -127,7 +127,8 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         return joblib.load(path)
 
     def _calibrate(self, X: NDArray[np.uint8], y: NDArray[np.intp]) -> None:
-        self.temperature_ = best_temperature(self._predict_proba(X), y)
+        self.temperature_ = 1.0
+        self.temperature_ = best_temperature(self.predict_proba(X), y)
 
     def _set_aside(self, rows: NDArray[np.uint8], codes: NDArray, weight: NDArray) -> list[NDArray]:
         """Return rows and codes without and with validation, in turn, and the weights of those without."""

@@ -74,7 +74,7 @@ class BlazeFace:
 
     @cached_property
     def _network(self) -> tuple[Any, int, list[int]]:
-        run = interpreter(_weights())
+        run = interpreter(_weights().read_bytes())
         return run, run.get_input_details()[0]["index"], [each["index"] for each in run.get_output_details()]
 
 

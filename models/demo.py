@@ -25,10 +25,12 @@ from PIL import Image
 from models.artifacts import DEFAULT_RESULTS, ArtifactError
 from models.blazeface import BlazeFace
 from models.faces import Detector, Face, crop_faces
+from models.files import explain
 from models.labels import EMOTIONS
 from models.photos import MEGAPIXELS, PhotoError, read_photo, squeeze
 from models.plots import COLOURS
 from models.prediction import all_emotions, load_models, print_notes
+from models.streams import one_line, prepare_streams
 
 LARGEST_UPLOAD = "20mb"
 SHOWN_SIDE = 1200
@@ -167,6 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
     option("--host", default="127.0.0.1", help="address to serve on; others than this one can reach you from elsewhere")
     option("--port", type=int, choices=range(1, 65536), metavar="N", help="(default: the first free one from 7860 on)")
+    prepare_streams()
     args = parser.parse_args(argv)
     # Gradio and what it brings ask these when they are imported.
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
@@ -182,8 +185,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             package = "'fer-benchmark[demo]'" if error.name == "gradio" else error.name
             print(f"error: needs {error.name}: pip install {package}", file=sys.stderr)
             return 2
-        except (ArtifactError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+        except ArtifactError as error:
+            print(f"error: {one_line(str(error))}", file=sys.stderr)
+            return 2
+        except OSError as error:
+            print(f"error: {explain(error, f'--host {args.host}')}", file=sys.stderr)
             return 2
     return 0
 

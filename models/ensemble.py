@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +81,20 @@ class Ensemble(ClassifierMixin, BaseEstimator):
         """Return the most probable class of every face, shape (n_faces,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
+    def detached(self) -> Ensemble:
+        """Return the combination alone, as it is saved: the members have files of their own."""
+        alone = copy(self)
+        vars(alone).pop("members_", None)
+        return alone
+
     def write(self, path: Path) -> None:
-        """Write the combination to `path`; the members stay in their own files."""
+        """Write the ensemble to `path`."""
         joblib.dump(self, path)
 
     @classmethod
     def read(cls, path: Path, card: Mapping[str, Any]) -> Ensemble:
         """Read what `write` wrote; unpickling runs code, so `models.load` checks the file's digest first."""
         return joblib.load(path)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("members_", None)
-        return state
 
     def _fit(self, probabilities: Probabilities, y: NDArray[np.intp]) -> None:
         """Learn from members' probabilities and the positions of the true classes; by default, nothing."""

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import logging
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from features.cache import cache_dir
 from features.rows import IMAGE_SIDE, as_images
 from features.source import code_digest
 from models.base import BaseRecognizer
 from models.checkpoint import Checkpoint
+from models.keras_import import import_keras, keras_settings
 from models.processor import has_bfloat16
 from models.training import shuffled, train
 
 PREDICT_BATCH = 256
-
-
-def import_keras() -> Any:
-    """Return the `keras` module, its backend's ops deterministic and its greeting on standard error left out."""
-    if "keras" not in sys.modules:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
-        # TensorFlow leaves oneDNN, twice as fast, to processors with AVX512_VNNI unless it is asked.
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-        with _silenced_stderr():
-            importlib.import_module("keras")
-    return sys.modules["keras"]
 
 
 class KerasRecognizer(BaseRecognizer):
@@ -101,6 +87,36 @@ class KerasRecognizer(BaseRecognizer):
         """Return the uncompiled network."""
         raise NotImplementedError
 
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> BaseRecognizer:
+        """Fit on the training split, as `BaseRecognizer.fit` says."""
+        with keras_settings():
+            return super().fit(X, y, sample_weight, validation)
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the probability of every class, as `BaseRecognizer.predict_proba` says."""
+        with keras_settings():
+            return super().predict_proba(X)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "network_" in state:  # by itself, since unpickling it would import Keras in another way than this project
+            with keras_settings():
+                state["network_"] = pickle.dumps(state["network_"])
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        state = dict(state)
+        if "network_" in state:
+            with keras_settings():
+                state["network_"] = pickle.loads(state["network_"])
+        super().__setstate__(state)
+
     def _fit(
         self, X: NDArray[np.uint8], y: NDArray, sample_weight: NDArray, X_valid: NDArray[np.uint8], y_valid: NDArray
     ) -> None:
@@ -163,26 +179,12 @@ class KerasRecognizer(BaseRecognizer):
     @classmethod
     def read(cls, path: Path, card: Mapping[str, Any]) -> KerasRecognizer:
         """Read what `write` wrote; parameters, classes and calibration come from the card."""
-        keras = import_keras()
         recognizer = cls(**card["params"])
         recognizer.classes_ = np.asarray(card["classes"])
         recognizer.temperature_ = card.get("temperature", 1.0)
-        recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
+        with keras_settings() as keras:
+            recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
         return recognizer
-
-
-@contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """Close standard error to native code too: TensorFlow greets there before its log level is read."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _images(X: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from itertools import islice
@@ -12,12 +13,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
 from numpy.typing import NDArray
 
 from models.augmentation import views
 from models.base import BaseRecognizer
-from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, _silenced_stderr, import_keras
+from models.keras_import import keras_settings
+from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images
+from models.streams import silenced_stderr
 
 FLOAT32, EIGHT_BITS = ".tflite", ".int8.tflite"
 
@@ -28,7 +30,7 @@ class LiteNetwork:
     Parameters
     ----------
     path : Path
-        As `write` makes it.
+        As `write` makes it. It is read whole: pickles, and processes forked from this one, start from its content.
 
     Attributes
     ----------
@@ -37,41 +39,53 @@ class LiteNetwork:
     """
 
     def __init__(self, path: Path) -> None:
-        self._interpreter = interpreter(path, n_threads=cpu_count())
-        self._input, self._output = (
-            each[0]["index"] for each in (self._interpreter.get_input_details(), self._interpreter.get_output_details())
-        )
-        self.shape = tuple(self._interpreter.get_input_details()[0]["shape"][1:])
-        self._lock = Lock()
+        self._content = path.read_bytes()
+        self._start()
 
     def __call__(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities, shape (n_faces, n_classes), of faces of shape (n_faces, 48, 48, 1)."""
-        with self._lock:
-            return np.concatenate([self._run(face) for face in np.ascontiguousarray(faces)])
+        if self._running[-1] != os.getpid():  # at the fork, another thread may have held the lock
+            self._start()
+        run, lock, _ = self._running
+        source, target = (each[0]["index"] for each in (run.get_input_details(), run.get_output_details()))
 
-    def _run(self, face: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._interpreter.set_tensor(self._input, face[None])
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output)
+        def answer(face: NDArray[np.float32]) -> NDArray[np.float32]:
+            run.set_tensor(source, face[None])
+            run.invoke()
+            return run.get_tensor(target)
+
+        with lock:
+            return np.concatenate([answer(face) for face in np.ascontiguousarray(faces)])
+
+    def __getstate__(self) -> bytes:
+        return self._content
+
+    def __setstate__(self, content: bytes) -> None:
+        self._content = content
+        self._start()
+
+    def _start(self) -> None:
+        run = interpreter(self._content)
+        self.shape = tuple(run.get_input_details()[0]["shape"][1:])
+        self._running = run, Lock(), os.getpid()
 
 
 class LiteRecognizer(BaseRecognizer):
-    """A network from a LiteRT file: it predicts, and cannot be fitted.
+    """A network that `read` takes from a LiteRT file: it predicts, and cannot be fitted.
 
     Parameters
     ----------
-    path : Path
     zoom : float or None
         Of a network that looks at several views of a face, how far `models.augmentation.views` zooms.
     few : bool
         Of these views, take only two: the mirror image of the larger face, and the smaller face.
     """
 
-    def __init__(self, path: Path, zoom: float | None = None, few: bool = False) -> None:
-        self.path = path
+    network_: LiteNetwork
+
+    def __init__(self, zoom: float | None = None, few: bool = False) -> None:
         self.zoom = zoom
         self.few = few
-        self.network_ = LiteNetwork(path)
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
         blocks = (_images(X[start : start + PREDICT_BATCH]) for start in range(0, len(X), PREDICT_BATCH))
@@ -85,8 +99,10 @@ class LiteRecognizer(BaseRecognizer):
         return islice(views(faces, self.zoom), 1, None, 3) if self.few and self.zoom else views(faces, self.zoom)
 
 
-def interpreter(path: Path, n_threads: int = 1) -> Any:
-    """Return the `Interpreter` of a LiteRT file, ready to run.
+def interpreter(content: bytes) -> Any:
+    """Return the `Interpreter` of what a LiteRT file holds, ready to run.
+
+    It has one thread: a face is too little work to share, and a process forked from this one has no other threads.
 
     Raises
     ------
@@ -95,12 +111,12 @@ def interpreter(path: Path, n_threads: int = 1) -> Any:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    with _silenced_stderr():
-        run = Interpreter(model_path=str(path), num_threads=n_threads)
+    with silenced_stderr():
+        run = Interpreter(model_content=content, num_threads=1)
         try:
             run.allocate_tensors()
         except RuntimeError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ValueError(str(error)) from error
     return run
 
 
@@ -119,9 +135,9 @@ def write(recognizer: KerasRecognizer, path: Path) -> None:
     B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
     CVPR 2018. https://doi.org/10.1109/CVPR.2018.00286
     """
-    if import_keras().backend.backend() != "tensorflow":
-        raise TypeError("a LiteRT file is made by TensorFlow only, and Keras runs on something else here")
-    with _quiet():
+    with keras_settings() as keras, _quiet():
+        if keras.backend.backend() != "tensorflow":
+            raise TypeError("a LiteRT file is made by TensorFlow only, and Keras runs on something else here")
         from tensorflow import lite
 
         converter = lite.TFLiteConverter.from_keras_model(recognizer.network_)
@@ -133,7 +149,8 @@ def write(recognizer: KerasRecognizer, path: Path) -> None:
 
 def read(path: Path, card: Mapping[str, Any]) -> LiteRecognizer:
     """Read what `write` wrote; classes, views and calibration come from the card. In eight bits, the views are few."""
-    recognizer = LiteRecognizer(path, card["params"].get("zoom"), few=path.name.endswith(EIGHT_BITS))
+    recognizer = LiteRecognizer(card["params"].get("zoom"), few=path.name.endswith(EIGHT_BITS))
+    recognizer.network_ = LiteNetwork(path)
     recognizer.classes_ = np.asarray(card["classes"])
     recognizer.temperature_ = card.get("temperature", 1.0)
     return recognizer
@@ -146,7 +163,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with _silenced_stderr(), redirect_stdout(io.StringIO()):
+        with silenced_stderr(), redirect_stdout(io.StringIO()):
             yield
     finally:
         logger.setLevel(level)

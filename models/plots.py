@@ -10,6 +10,7 @@ import numpy as np
 
 from models.labels import EMOTIONS
 from models.prediction import NO_FACE, Prediction
+from models.streams import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +37,9 @@ def plot_photo(predictions: Sequence[Prediction]) -> Figure:
     picture.imshow(photo.image, cmap="gray", vmin=0, vmax=255)
     picture.axis("off")
     time = "" if photo.seconds is None else f", {photo.seconds:.1f} s"
-    picture.set_title(f"{Path(photo.file).name}{time}{'' if shown else f': {NO_FACE}'}", fontsize=10)
+    name = one_line(Path(photo.file).name)
+    # A dollar sign in a name begins no formula.
+    picture.set_title(f"{name}{time}{'' if shown else f': {NO_FACE}'}", fontsize=10, parse_math=False, wrap=True)
     charts = right.subplots(max(1, len(shown)), 1, squeeze=False)[:, 0]
     if not shown:
         charts[0].axis("off")

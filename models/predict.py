@@ -18,11 +18,15 @@ from tqdm.auto import tqdm
 
 from models.artifacts import DEFAULT_RESULTS, ArtifactError
 from models.blazeface import BlazeFace
+from models.files import explain, naming
 from models.labels import EMOTIONS
 from models.prediction import Prediction, columns, load_models, predict_photos, print_notes, trained_on_data
 from models.sources import STANDARD_INPUT, Photo, find_files, read_files
+from models.streams import one_line, prepare_streams
 
 INTERRUPTED = 130
+MOST_BYTES = 200
+STANDARD_OUTPUT = "standard output"
 
 
 class OutputError(ValueError):
@@ -37,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 good, 1 some picture could not be read, 2 a model or an output could not be used, 130 interrupted.
     """
+    prepare_streams()
     args = build_parser().parse_args(argv)
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -44,16 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             recognizers = load_models(args.model, args.results, args.exact)
         print_notes(caught, recognizers)
         status = _run(args, recognizers)
-        sys.stdout.flush()
+        with naming(STANDARD_OUTPUT):
+            sys.stdout.flush()
         return status
     except (ArtifactError, OutputError) as error:
-        print(f"error: {error}", file=sys.stderr)
-    except BrokenPipeError:  # whoever reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
-        return 0
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
     except OSError as error:
-        where = error.filename or args.csv or args.plot or "standard output"
-        print(f"error: {where}: {error.strerror}: give another --csv or --plot", file=sys.stderr)
+        if error.filename == STANDARD_OUTPUT:  # what is left in the buffer goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+            return 0
+        print(f"error: {explain(error)}", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(f"error: finding faces needs {error.name}: pip install {error.name}, or add --whole", file=sys.stderr)
     except KeyboardInterrupt:
@@ -90,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
     files = find_files(args.sources)
     if not files:
-        print(f"error: {' '.join(args.sources)}: no pictures or videos in there", file=sys.stderr)
+        print(f"error: {one_line(' '.join(args.sources))}: no pictures or videos in there", file=sys.stderr)
         return 1
     failed = False
     # Before the CSV is opened, which empties it.
@@ -102,22 +108,28 @@ def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
         found = predict_photos(photos, recognizers, None if args.whole else BlazeFace(), keep_images=bool(args.plot))
         for _, group in groupby(found, key=lambda each: id(each.photo)):
             faces = list(group)
-            if faces[0].photo.error:
+            photo = faces[0].photo
+            error = photo.error or (_draw(faces, plots(photo)) if plots else "")
+            if error:
                 failed = True
-                tqdm.write(f"error: {faces[0].photo.file}: {faces[0].photo.error}", file=sys.stderr)
-            elif plots:
-                from models.plots import plot_photo
-
-                try:
-                    plot_photo(faces).savefig(plots(faces[0].photo))
-                except OSError:
-                    raise
-                except Exception as error:  # of this picture: its answer and the pictures after it are not lost
-                    failed = True
-                    tqdm.write(f"error: {faces[0].photo.file}: cannot be drawn ({error})", file=sys.stderr)
+                tqdm.write(f"error: {one_line(photo.file)}: {one_line(error)}", file=sys.stderr)
             for each in faces:
                 write(each)
     return int(failed)
+
+
+def _draw(faces: Sequence[Prediction], path: Path) -> str:
+    """Draw a picture; return why it cannot be drawn, or an empty string."""
+    from models.plots import plot_photo
+
+    try:
+        with naming(path):
+            plot_photo(faces).savefig(path)
+    except OSError:  # which the next picture would meet too
+        raise
+    except Exception as error:
+        return f"not drawn: {error}"
+    return ""
 
 
 def _counted(files: Iterable[str], bar: tqdm) -> Iterator[str]:
@@ -129,19 +141,28 @@ def _counted(files: Iterable[str], bar: tqdm) -> Iterator[str]:
 def _writer(args: argparse.Namespace, recognizers: dict[str, Any], stack: ExitStack) -> Callable[[Prediction], None]:
     """Return what writes a prediction the way that was asked for."""
     if args.csv:
-        file = stack.enter_context(Path(args.csv).open("w", newline="", encoding="utf-8"))  # noqa: SIM115
+        path = Path(os.path.expanduser(args.csv))
+        stack.enter_context(naming(path))
+        file = stack.enter_context(path.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
         table = csv.DictWriter(file, columns(recognizers))
         table.writeheader()
         return lambda each: table.writerow(each.row())
     if args.json:
         trained_on = {name: trained_on_data(each) for name, each in recognizers.items()}
-        return lambda each: tqdm.write(json.dumps({**each.row(), "trained_on": trained_on}), file=sys.stdout)
-    return lambda each: None if each.photo.error else tqdm.write(_line(each), file=sys.stdout)
+        return lambda each: _print(json.dumps({**each.row(), "trained_on": trained_on}))
+    return lambda each: None if each.photo.error else _print(_line(each))
+
+
+def _print(text: str) -> None:
+    with naming(STANDARD_OUTPUT):
+        tqdm.write(text, file=sys.stdout)
 
 
 def _line(each: Prediction) -> str:
     photo, face = each.photo, each.face
-    where = photo.file if photo.seconds is None else f"{photo.file} at {photo.seconds:.1f} s"
+    where = one_line(photo.file)
+    if photo.seconds is not None:
+        where += f" at {photo.seconds:.1f} s"
     if face:
         where += f"  {face.left:.0f},{face.top:.0f} {face.width:.0f}x{face.height:.0f}"
     if not each.probabilities:
@@ -156,16 +177,19 @@ def _line(each: Prediction) -> str:
 
 def _plot_paths(target: str, n_files: int) -> Callable[[Photo], Path]:
     """Return where the figure of a picture goes: to `target` itself, a .png, or into it, a folder."""
-    path = Path(target)
-    if path.suffix.lower() == ".png" and n_files == 1:
+    path = Path(os.path.expanduser(target))
+    if path.suffix.lower() == ".png" and n_files == 1 and not path.is_dir():
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: there is no folder {path.parent}: make it, or choose another one")
         return lambda photo: path if not photo.frame else path.with_stem(f"{path.stem}-{photo.frame}")
-    if path.suffix:
+    if path.suffix and not path.is_dir():
         raise OutputError(f"{target}: give a .png for one picture, or a folder for several")
     path.mkdir(parents=True, exist_ok=True)
     taken: dict[str, int] = {}
 
     def place(photo: Photo) -> Path:
-        stem = "stdin" if photo.file == STANDARD_INPUT else Path(photo.file).name
+        # A name may be as long as the system lets it be; this one gets longer.
+        stem = "stdin" if photo.file == STANDARD_INPUT else os.fsdecode(os.fsencode(Path(photo.file).name)[:MOST_BYTES])
         stem += "" if photo.frame is None else f"-{photo.frame}"
         taken[stem] = taken.get(stem, 0) + 1
         return path / (f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png")

@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from features.rows import IMAGE_SIDE, N_PIXELS
 from models.artifacts import DEFAULT_RESULTS, load
 from models.blazeface import BlazeFace
 from models.faces import Detector, Face, find_faces
-from models.labels import EMOTIONS
+from models.labels import EMOTIONS, emotion_of
 from models.levels import PhotoError
 from models.photos import squeeze
 from models.sources import Photo, list_pictures, read_pictures
+from models.streams import one_line
 
 BATCH = 64
 NO_FACE = "no face"
@@ -135,7 +137,7 @@ def print_notes(caught: Iterable[warnings.WarningMessage], recognizers: Mapping[
     """Print what somebody who loaded these models should know, warnings of loading among it, to standard error."""
     for warning in caught:
         if warning.category is UserWarning:
-            print(f"note: {warning.message}", file=sys.stderr)
+            print(f"note: {one_line(str(warning.message))}", file=sys.stderr)
     if "synthetic" in map(trained_on_data, recognizers.values()):
         print("note: a model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
 
@@ -216,10 +218,35 @@ def _same_model(one: Any, other: Any) -> bool:
 
 
 def all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return probabilities with a column for each of the seven emotions, also those that training lacked."""
+    """Return probabilities with a column for each of the seven emotions, also those that training lacked.
+
+    Raises
+    ------
+    ValueError
+        If the recognizer has other classes than emotions.
+    """
     proba = np.zeros((len(rows), len(EMOTIONS)), np.float32)
-    proba[:, recognizer.classes_] = recognizer.predict_proba(rows)
+    proba[:, _emotion_codes(recognizer.classes_)] = recognizer.predict_proba(rows)
     return proba
+
+
+def _emotion_codes(classes: Iterable[Any]) -> list[int]:
+    given = np.asarray(classes, dtype=object).ravel().tolist()
+    codes = [_emotion_code(each) for each in given]
+    if None in codes or len(set(codes)) < len(codes):
+        raise ValueError(
+            f"the recognizer's classes are {given}: fit it on emotions, each by one label: "
+            f"whole numbers from 0 to {len(EMOTIONS) - 1}, or names: {', '.join(EMOTIONS)}"
+        )
+    return [code for code in codes if code is not None]
+
+
+def _emotion_code(label: Any) -> int | None:
+    if isinstance(label, str):
+        return emotion_of(label)
+    if isinstance(label, Real) and not isinstance(label, bool) and label in range(len(EMOTIONS)):
+        return int(label)
+    return None
 
 
 def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:

@@ -47,7 +47,11 @@ def read(path: Path) -> Any:
 
     try:
         found = skops.io.get_untrusted_types(file=path)
+    except (MemoryError, ImportError):
+        raise
     except Exception as error:  # of a damaged file, nearly anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise UnsafeError(f"damaged ({error})") from error
     strange = [name for name in found if not _is_trusted(name)]
     if strange:

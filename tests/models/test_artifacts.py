@@ -2,6 +2,7 @@ import json
 import os
 import pathlib
 import pickle
+import shutil
 import subprocess
 
 import numpy as np
@@ -178,6 +179,20 @@ def test_a_copy_that_would_not_load_is_not_written(saved):
     assert load(saved).predict(ROWS).tolist() == [0] * 4
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("converter"), MemoryError()])
+def test_a_copy_that_cannot_be_made_is_said_and_the_training_saved(saved, monkeypatch, error):
+    def fail(recognizer, path):
+        path.write_bytes(b"half")
+        raise error
+
+    recognizer = load(saved)
+    monkeypatch.setattr("models.safe_copy.write", fail)
+    with pytest.warns(UserWarning, match=r"majority\.joblib is saved, but not its copy majority\.skops .*--rerun"):
+        artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
+    assert sorted(path.name for path in saved.parent.iterdir()) == ["majority.joblib", "majority.json"]
+    assert load(saved).predict(ROWS).tolist() == [0] * 4
+
+
 def test_an_earlier_model_stays_whole_until_the_new_one_is(saved, monkeypatch):
     def full(recognizer, path):
         path.write_bytes(b"half")
@@ -185,7 +200,49 @@ def test_an_earlier_model_stays_whole_until_the_new_one_is(saved, monkeypatch):
 
     recognizer = load(saved)
     before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
-    monkeypatch.setattr("models.safe_copy.write", full)
+    monkeypatch.setattr(Majority, "write", full)
     with pytest.raises(OSError, match="space"):
         artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
     assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
+
+
+def test_the_default_results_are_found_from_every_folder(saved, tmp_path, monkeypatch):
+    def results(folder):
+        (folder / artifacts.DEFAULT_RESULTS / "models").mkdir(parents=True)
+        for path in saved.parent.iterdir():
+            shutil.copy(path, folder / artifacts.DEFAULT_RESULTS / "models")
+        ranking = [{"recognizer": "majority", "artifact": "majority.joblib"}]
+        (folder / artifacts.DEFAULT_RESULTS / "best.json").write_text(json.dumps({"ranking": ranking}))
+
+    tree, elsewhere = tmp_path / "tree", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr(artifacts, "SOURCE_TREE", tree)
+    with pytest.raises(ArtifactError, match="clone the repository, name a model"):
+        load()
+    results(tree)
+    assert load().predict(ROWS).tolist() == [0] * 4
+    with pytest.raises(ArtifactError, match="no such file"):
+        load(results="results")
+    (elsewhere / artifacts.DEFAULT_RESULTS).mkdir(parents=True)
+    with pytest.raises(ArtifactError, match=r"^results.*best\.json: no such file"):
+        load()
+
+
+def test_the_home_folder_has_its_short_name(saved, monkeypatch):
+    monkeypatch.setenv("HOME", str(saved.parent.parent))
+    monkeypatch.setenv("USERPROFILE", str(saved.parent.parent))
+    assert load("~/models/majority.joblib").predict(ROWS).tolist() == [0] * 4
+    ranking = [{"recognizer": "majority", "artifact": "majority.joblib"}]
+    (saved.parent.parent / "best.json").write_text(json.dumps({"ranking": ranking}))
+    assert load(results="~").predict(ROWS).tolist() == [0] * 4
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), MemoryError()])
+def test_what_is_wrong_with_the_machine_is_not_said_of_the_file(saved, monkeypatch, error):
+    def fail(file):
+        raise error
+
+    monkeypatch.setattr("skops.io.get_untrusted_types", fail)
+    with pytest.raises(type(error)):
+        load(saved)

@@ -13,7 +13,7 @@ from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models.faces import Face
 from models.majority import Majority
-from models.prediction import predict_images, predict_photos, side_by_side
+from models.prediction import all_emotions, predict_images, predict_photos, side_by_side
 from models.soft_voting import SoftVoting
 from models.sources import Photo
 
@@ -202,3 +202,49 @@ def test_an_ensemble_shares_the_probabilities_of_its_own_members_only():
     assert list(found) == ["vote", "a"]
     assert found["vote"].argmax(axis=1).tolist() == [3] * 3, "another model of that name has no vote"
     assert found["a"].argmax(axis=1).tolist() == [5] * 3
+
+
+ROWS = np.zeros((1, N_PIXELS), np.uint8)
+
+
+class Labelled:
+    def __init__(self, classes):
+        self.classes_ = classes
+
+    def predict_proba(self, X):
+        return np.tile(np.arange(len(self.classes_), dtype=float), (len(X), 1))
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        [3, 0],
+        np.array([3, 0], np.uint8),
+        np.array([3.0, 0.0]),
+        np.array(["Happy", "Angry"]),
+        [np.str_("happy"), "anger"],
+        np.array(["Happy", 0], object),
+    ],
+)
+def test_labels_of_every_form_find_their_columns(classes):
+    assert all_emotions(Labelled(classes), ROWS).tolist() == [[1, 0, 0, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        [0, 7],
+        [-1, 0],
+        [0.5, 1],
+        [np.nan, 1],
+        np.array([False, True]),
+        ["Happy", "cat"],
+        ["happy", "Happiness"],
+        [3.0, "Happy"],
+        [None, 1],
+        [b"Happy", 1],
+    ],
+)
+def test_labels_that_are_no_emotions_are_an_error_that_says_what_is(classes):
+    with pytest.raises(ValueError, match=r"whole numbers from 0 to 6, or names: Angry, .*, Neutral"):
+        all_emotions(Labelled(classes), ROWS)

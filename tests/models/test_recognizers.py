@@ -11,11 +11,12 @@ from sklearn.svm import SVC
 from models import ArtifactError, load
 from models.artifacts import save
 from models.cnn import CNN
-from models.keras_recognizer import _silenced_stderr, import_keras
+from models.keras_import import import_keras
 from models.pairwise import PairwiseCalibrator, couple
 from models.processor import has_bfloat16, processor
 from models.rbf_svm import RbfSVM, pairwise_coefficients
 from models.registry import recognizers
+from models.streams import silenced_stderr
 
 
 def test_cnn_is_the_published_network():
@@ -103,7 +104,7 @@ def test_networks_train_in_bfloat16_only_where_it_is_multiplied(name, multiplies
 
 
 def test_standard_error_is_silent_only_inside(capfd):
-    with _silenced_stderr():
+    with silenced_stderr():
         os.write(2, b"greeting")
     os.write(2, b"still here")
     assert capfd.readouterr().err == "still here"
