@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("features", "models")
+PACKAGES = ("features", "models", "benchmark")
 # These find, cache, digest or resume; what is computed does not depend on them.
 PLUMBING = {"features.cache", "features.source", "models.checkpoint", "models.registry"}
 
@@ -25,7 +25,7 @@ def code_digest(module: str) -> str:
     Parameters
     ----------
     module : str
-        Dotted name inside `features` or `models`, e.g. ``models.hog_svm``.
+        Dotted name of this project, e.g. ``models.hog_svm``.
     """
     digest = hashlib.sha256()
     for name, path in reached(module).items():

@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmark.analysis import drops
 from benchmark.data import DataError
+from benchmark.data.folders import parse_labels
 from benchmark.findings import find
 from benchmark.outside import read_outside
 from benchmark.protocol import PROTOCOLS, Setting
@@ -17,7 +18,7 @@ from benchmark.stored import choose
 from benchmark.study import Study
 from features.rows import as_images
 from models.faces import Face
-from models.labels import EMOTIONS
+from models.labels import EMOTIONS, emotion_of
 from models.registry import recognizers
 
 
@@ -156,6 +157,53 @@ def test_scores_on_other_photos_are_never_shown_as_these(crops, results, capsys)
 def test_videos_are_counted_and_left_out(crops):
     (crops / "test" / "anger" / "clip.mp4").write_bytes(b"frames of one person")
     assert read_outside(crops, cropped=True).skipped["videos"] == 1
+
+
+def test_linked_folders_are_entered_and_litter_is_not(crops):
+    before = read_outside(crops, cropped=True)
+    happy = crops / "test" / "happiness"
+    happy.rename(crops.with_name("elsewhere"))
+    happy.symlink_to(crops.with_name("elsewhere"))
+    (happy / "round").symlink_to(crops)
+    first = next(happy.glob("*.png"))
+    for name in ("._1.png", ".ipynb_checkpoints/1-checkpoint.png", "__MACOSX/1.png"):
+        (happy / name).parent.mkdir(exist_ok=True)
+        (happy / name).write_bytes(b"junk" if name.startswith("._") else first.read_bytes())
+    after = read_outside(crops, cropped=True)
+    assert (after.fingerprint, after.skipped, after.unreadable) == (before.fingerprint, before.skipped, {})
+
+
+def test_what_cannot_be_read_is_counted_and_said(crops, tmp_path):
+    bad = ("broken.png", "gone.png", "IMG_2.HEIC")
+    (crops / "test" / "anger" / bad[0]).write_bytes(b"junk")
+    (crops / "test" / "anger" / bad[1]).symlink_to(crops / "nowhere.png")
+    (crops / "test" / "anger" / bad[2]).write_bytes(b"junk")
+    outside = read_outside(crops, cropped=True)
+    assert sorted(map(str, outside.unreadable)) == sorted(str(crops / "test" / "anger" / name) for name in bad)
+    assert "files that could not be read: 3" in outside.note
+    (tmp_path / "alone" / "sad").mkdir(parents=True)
+    (tmp_path / "alone" / "sad" / "1.png").write_bytes(b"junk")
+    with pytest.raises(DataError, match=r"no face in 1 photos.*sad/1\.png: \w+"):
+        read_outside(tmp_path / "alone", cropped=True)
+
+
+def test_folders_of_numbers_need_to_be_said(crops, results, capsys, monkeypatch):
+    expected = read_outside(crops, cropped=True)
+    for folder in (crops / "test").iterdir():
+        label = emotion_of(folder.name)
+        folder.rename(folder.with_name("7" if label is None else f"{label + 10}"))
+    arguments = ["--evaluate", str(crops), "--cropped", "--models", "majority", "--results", str(results)]
+    assert main(arguments) == 2
+    assert "test/10: a number says no emotion" in capsys.readouterr().err
+    monkeypatch.setattr("benchmark.derive.derive", find)
+    labels = [f"{label + 10}={emotion.lower()}" for label, emotion in enumerate(EMOTIONS)]
+    assert main([*arguments, "--labels", *labels]) == 0
+    record = Store(results / "web-photos" / "outside-cropped").read("majority", 0)
+    assert record["data_fingerprint"] == read_outside(crops, True, labels=parse_labels(labels)).fingerprint
+    assert record["n_faces"]["report"] == len(expected.split)
+    assert record["command"].endswith("--cropped --labels " + " ".join(labels))
+    assert main([*arguments, "--labels", "10=bliss"]) == 2
+    assert "'bliss' is no emotion" in capsys.readouterr().err
 
 
 def test_models_are_chosen_by_name(results):
