@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from features.rows import N_PIXELS, check_rows
+from models.checks import check_faces, check_weight
 
 VALIDATION_SHARE = 0.1
 
@@ -50,7 +51,7 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_faces,)
             Labels.
         sample_weight : array-like of shape (n_faces,), optional
-            Weight of each face, 1 by default.
+            Weight of each face, 1 by default; none negative, and some above 0 in every class.
         validation : tuple (X, y), optional
             Faces for early stopping and for calibration, never fitted on. Without it a stratified tenth of the
             training faces is set aside.
@@ -58,22 +59,19 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If rows or labels have another form, or validation faces carry a label that training lacks.
+            If rows, labels or weights have another form, or validation faces carry a label that training lacks.
         """
-        rows = check_rows(X)
-        labels = column_or_1d(y)
-        if len(rows) != len(labels):
-            raise ValueError(f"X has {len(rows)} faces but y {len(labels)} labels: give one label a face")
-        weight = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        rows, labels = check_faces(X, y)
+        weight = check_weight(sample_weight, len(rows))
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only ({self.classes_}): a classifier needs faces of at least two")
+        if not np.bincount(codes, weight).all():
+            raise ValueError("sample_weight is 0 for all faces of a class: leave these faces out, or give them weight")
         if validation is None:
-            rows, valid_rows, codes, valid_codes, weight, _ = train_test_split(
-                rows, codes, weight, test_size=VALIDATION_SHARE, stratify=codes, random_state=self.random_state
-            )
+            rows, valid_rows, codes, valid_codes, weight = self._set_aside(rows, codes, weight)
         else:
-            valid_rows, valid_codes = check_rows(validation[0]), self._encode(validation[1])
+            valid_rows, valid_codes = self._check_validation(validation)
         self.n_features_in_ = N_PIXELS
         self._fit(rows, codes, weight, valid_rows, valid_codes)
         return self
@@ -109,13 +107,29 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         """Read what `write` wrote; unpickling runs code, so `models.load` checks the file's digest first."""
         return joblib.load(path)
 
-    def _encode(self, y: ArrayLike) -> NDArray[np.intp]:
-        labels = column_or_1d(y)
-        codes = np.searchsorted(self.classes_, labels)
-        known = self.classes_[np.minimum(codes, len(self.classes_) - 1)] == labels
+    def _set_aside(self, rows: NDArray[np.uint8], codes: NDArray, weight: NDArray) -> list[NDArray]:
+        """Return rows and codes without and with validation, in turn, and the weights of those without."""
+        try:
+            return train_test_split(
+                rows, codes, weight, test_size=VALIDATION_SHARE, stratify=codes, random_state=self.random_state
+            )[:-1]
+        except ValueError:
+            raise ValueError(
+                f"no tenth of {len(rows)} faces with all {len(self.classes_)} classes in it can be set aside for "
+                "validation: give validation=(X, y), or more faces"
+            ) from None
+
+    def _check_validation(self, validation: Any) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise ValueError("validation is no pair: give (X, y), rows and labels of the validation faces")
+        try:
+            rows, labels = check_faces(*validation)
+        except ValueError as error:
+            raise ValueError(f"validation: {error}") from None
+        known = np.isin(labels, self.classes_)
         if not known.all():
             raise ValueError(f"validation labels {np.unique(labels[~known])} are not among the training labels")
-        return codes
+        return rows, np.searchsorted(self.classes_, labels)
 
     def _fit(
         self,

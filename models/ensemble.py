@@ -44,6 +44,8 @@ class Ensemble(ClassifierMixin, BaseEstimator):
             Labels in the order of the columns.
         """
         self.classes_ = np.asarray(classes)
+        if len(self.classes_) < 2:
+            raise ValueError(f"classes has one class only ({self.classes_}): a classifier needs at least two")
         self.names_ = tuple(probabilities)
         self._fit(probabilities, np.asarray(y))
         return self

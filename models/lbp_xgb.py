@@ -18,7 +18,7 @@ class LbpXGB(BaseRecognizer):
     grid : int
         Cells along each side of the face.
     n_estimators : int
-        Rounds at most; each adds a tree a class.
+        Rounds at most; each adds a tree a class, or one tree for two classes.
     learning_rate, max_depth, subsample, colsample_bytree : float or int
         As in `xgboost.XGBClassifier`.
     patience : int
@@ -65,7 +65,7 @@ class LbpXGB(BaseRecognizer):
             subsample=self.subsample,
             colsample_bytree=self.colsample_bytree,
             early_stopping_rounds=self.patience,
-            eval_metric="mlogloss",
+            eval_metric="mlogloss" if len(self.classes_) > 2 else "logloss",
             tree_method="hist",
             random_state=self.random_state,
         )

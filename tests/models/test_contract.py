@@ -149,6 +149,39 @@ def test_a_network_learns_to_tell_two_clear_emotions(name):
     X, y = drawn(60, seed=1)
     network = make(name).set_params(**ENOUGH[name]).fit(*drawn(160, seed=0), validation=(X, y))
     assert (network.predict(X) == y).mean() > 0.8
+    assert network.predict_proba(X).shape == (60, 2)
+    assert network.classes_.tolist() == [HAPPY, SURPRISE]
+
+
+class Sure:
+    """A member that is sure of the label that is the face's first pixel."""
+
+    classes_ = np.array([HAPPY, SURPRISE])
+
+    def predict_proba(self, X):
+        return 0.98 * np.equal.outer(X[:, 0], self.classes_).astype(np.float32) + 0.01
+
+
+@pytest.mark.parametrize("name", [name for name, each in ENTRIES.items() if each.family != "neural"])
+def test_two_emotions_are_enough_and_one_is_too_few(name, faces):
+    """Of the networks a test above says so."""
+    two = {usage: faces[usage].y % 2 * (SURPRISE - HAPPY) + HAPPY for usage in ("Training", "PublicTest")}
+    X, y = faces["Training"].X[:60].copy(), two["Training"][:60]
+    valid = faces["PublicTest"].X[:20], two["PublicTest"][:20]
+    if ENTRIES[name].members:
+        X[:, 0] = y
+        members = dict.fromkeys(ENTRIES[name].members, Sure())
+        probabilities = {member: each.predict_proba(X) for member, each in members.items()}
+        recognizer = make(name).fit(probabilities, y, [HAPPY, SURPRISE]).attach(members)
+        assert (recognizer.predict(X) == y).all()
+        with pytest.raises(ValueError, match="at least two"):
+            make(name).fit({member: proba[:, :1] for member, proba in probabilities.items()}, y, [HAPPY])
+    else:
+        recognizer = make(name).fit(X, y, validation=valid)
+    proba = recognizer.predict_proba(X)
+    assert proba.shape == (60, 2)
+    assert set(recognizer.predict(X)) <= {HAPPY, SURPRISE}
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", but_the_longest(SINGLE))
@@ -179,9 +212,49 @@ def test_bad_training_data_is_explained(name, faces):
     with pytest.raises(ValueError, match="one label a face"):
         make(name).fit(X, y[1:])
     with pytest.raises(ValueError, match="at least two"):
-        make(name).fit(X, np.zeros(len(X), int))
+        make(name).fit(X, np.full(len(X), HAPPY), validation=(X, np.full(len(X), HAPPY)))
     with pytest.raises(ValueError, match="not among the training labels"):
         make(name).fit(X[y < 3], y[y < 3], validation=(X, y))
+
+
+ONES = np.ones(14)
+LABELS = np.arange(14) % 7
+PIXELS = np.zeros((14, 2304), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"sample_weight": ONES[1:]}, r"shape \(13,\) for 14 faces: give one number a face"),
+        ({"sample_weight": ONES[:, None]}, r"shape \(14, 1\)"),
+        ({"sample_weight": 2.0}, r"shape \(\)"),
+        ({"sample_weight": "balanced"}, "something else than numbers"),
+        ({"sample_weight": np.where(LABELS, 1, np.nan)}, "NaN, infinite or negative"),
+        ({"sample_weight": np.where(LABELS, 1, np.inf)}, "NaN, infinite or negative"),
+        ({"sample_weight": np.where(LABELS, 1, -1)}, "NaN, infinite or negative"),
+        ({"sample_weight": 0 * ONES}, "0 for all faces of a class"),
+        ({"sample_weight": np.where(LABELS, 1, 0)}, "0 for all faces of a class"),
+        ({"y": np.eye(7)[LABELS]}, r"one-hot rows, y\.argmax"),
+        ({"y": LABELS[1:]}, "one label a face"),
+        ({"y": [[0], [1, 2]]}, "unequal lengths"),
+        ({"y": np.where(LABELS, 1, np.nan)}, "missing labels, or mixed ones"),
+        ({"y": [None, *LABELS[1:]]}, "missing labels, or mixed ones"),
+        ({"y": np.array(["Happy", *LABELS[1:]], object)}, "missing labels, or mixed ones"),
+        ({"y": LABELS + 0.5}, "whole numbers or names"),
+        ({"X": PIXELS[:0], "y": LABELS[:0]}, "no faces"),
+        ({"validation": (PIXELS, LABELS[1:])}, "validation: X has 14 faces but y 13 labels"),
+        ({"validation": (PIXELS[:0], LABELS[:0])}, "validation: X has no faces"),
+        ({"validation": (PIXELS, np.eye(7)[LABELS])}, "validation: y has the shape"),
+        ({"validation": PIXELS}, r"no pair: give \(X, y\)"),
+        ({"validation": (PIXELS,)}, "no pair"),
+        ({"validation": 0.1}, "no pair"),
+        ({"validation": None}, r"set aside for validation: give validation=\(X, y\)"),
+    ],
+)
+def test_what_cannot_be_fitted_on_is_explained_at_the_door(given, words):
+    arguments = {"X": PIXELS, "y": LABELS, "validation": (PIXELS, LABELS), **given}
+    with pytest.raises(ValueError, match=words):
+        make("majority").fit(**arguments)
 
 
 def test_without_validation_a_part_of_training_is_set_aside(faces):

@@ -1,0 +1,66 @@
+"""What a recognizer is fitted on: checked at its door, so that no error comes from inside a library."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from features.rows import check_rows
+
+
+def check_faces(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.uint8], NDArray]:
+    """Return faces and labels that a recognizer can be fitted on, or say what is wrong with them.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_faces, 2304)
+    y : array-like of shape (n_faces,)
+        Whole numbers or names.
+
+    Raises
+    ------
+    ValueError
+        If there are no faces, or rows or labels have another form.
+    """
+    rows, labels = check_rows(X), _check_labels(y)
+    if len(rows) != len(labels):
+        raise ValueError(f"X has {len(rows)} faces but y {len(labels)} labels: give one label a face")
+    if not len(rows):
+        raise ValueError("X has no faces: give some")
+    return rows, labels
+
+
+def check_weight(sample_weight: ArrayLike | None, n_faces: int) -> NDArray[np.float64]:
+    """Return the weight of each face, 1 where None is given, or raise a ValueError that says what is wrong."""
+    if sample_weight is None:
+        return np.ones(n_faces)
+    try:
+        weight = np.asarray(sample_weight, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError("sample_weight has something else than numbers: give one number a face") from None
+    if weight.shape != (n_faces,):
+        raise ValueError(f"sample_weight has the shape {weight.shape} for {n_faces} faces: give one number a face")
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise ValueError("sample_weight has NaN, infinite or negative weights: give finite numbers from 0")
+    return weight
+
+
+def _check_labels(y: ArrayLike) -> NDArray:
+    try:
+        labels = np.asarray(y)
+    except ValueError:
+        raise ValueError("y has rows of unequal lengths: give one label a face") from None
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels.ravel()
+    if labels.ndim != 1:
+        raise ValueError(f"y has the shape {labels.shape}: give one label a face; of one-hot rows, y.argmax(axis=1)")
+    if labels.dtype.kind == "O":
+        kinds = {type(label) for label in labels}
+        good = len(kinds) == 1 and issubclass(kinds.pop(), (str, int, np.integer))
+    elif labels.dtype.kind == "f":
+        good = bool(np.isfinite(labels).all()) and np.array_equal(labels, np.rint(labels))
+    else:
+        good = labels.dtype.kind in "biuUT"
+    if len(labels) and not good:
+        raise ValueError("y has missing labels, or mixed ones: give whole numbers or names, and no face without one")
+    return labels
