@@ -41,12 +41,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _describe(options: argparse.Namespace) -> None:
     from benchmark.data.describe import describe
+    from benchmark.figures import DistributionDisplay, save_figure
 
     description = describe(load_dataset(options.data, labels=parse_labels(options.labels)))
     print(description)
     figure = options.figure or Path("results", description.name, "class_distribution.png")
     try:
-        description.plot(figure)
+        save_figure(DistributionDisplay(description.counts.T, f"Class distribution of {description.name}"), figure)
     except OSError as error:
         raise DataError(f"{figure}: cannot be written ({error.strerror}): give another --figure PATH") from error
     print(f"\nClass distribution: {figure}")
