@@ -79,8 +79,8 @@ def store_copies(store: Store, data: Dataset, protocol: Protocol) -> None:
     if _read_copies(store, data.fingerprint) is not None:
         return
     file = io.BytesIO()
-    of = {"fingerprint": np.array(data.fingerprint), "code": np.array(_code(COPIES))}
-    np.savez_compressed(file, **vars(copies(data, protocol)), **of)
+    found, code = vars(copies(data, protocol)), np.array(_code(COPIES))
+    np.savez_compressed(file, **found, fingerprint=np.array(data.fingerprint), code=code)
     path = store.root / COPIES
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, file.getvalue())

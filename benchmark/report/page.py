@@ -200,7 +200,7 @@ def _joined(frame: pd.DataFrame) -> pd.DataFrame:
     for name in [name for name in frame if f"{name}_low" in frame]:
         bounds = frame[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
         joined[name] = [
-            _cell(value) + (f" [{low:.3f}, {high:.3f}]" if low == low else "") for value, low, high in bounds
+            _cell(value) if pd.isna(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in bounds
         ]
         joined = joined.drop(columns=[f"{name}_low", f"{name}_high"])
     return joined
