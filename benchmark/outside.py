@@ -116,11 +116,13 @@ def read_outside(
     DataError
         If there is no folder, no folder of an emotion in it, or no face.
     """
+    folder = folder.expanduser()
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder: give {EMOTION_FOLDERS}")
     labelled, skipped = {}, Counter[str]()
     for file in find_files([folder]):
-        inner = Path(file).relative_to(folder).parts[:-1]
+        place = Path(file).relative_to(folder).parts
+        inner = place if Path(file).is_dir() else place[:-1]  # a folder among the files cannot be listed
         label = emotion_of_path(inner, labels)
         if Path(file).suffix.lower() in VIDEOS:
             skipped["videos"] += 1

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -185,6 +187,18 @@ def test_what_cannot_be_read_is_counted_and_said(crops, tmp_path):
     (tmp_path / "alone" / "sad" / "1.png").write_bytes(b"junk")
     with pytest.raises(DataError, match=r"no face in 1 photos.*sad/1\.png: \w+"):
         read_outside(tmp_path / "alone", cropped=True)
+
+
+def test_a_folder_that_cannot_be_listed_is_counted(crops, monkeypatch):
+    locked, listed = crops / "test" / "anger", os.listdir
+
+    def fail(path="."):
+        if Path(path) == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    assert list(read_outside(crops, cropped=True).unreadable) == [str(locked)]
 
 
 def test_folders_of_numbers_need_to_be_said(crops, results, capsys, monkeypatch):
