@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -125,6 +126,30 @@ def test_stored_models_are_scored_ranked_as_before_and_compared(crops, results, 
     assert "Faces from elsewhere" in page
     assert "web photos&#39; --cropped" in page, "the command that makes it again"
     assert not (root / "best.json").exists(), "faces from elsewhere choose no model"
+
+
+def test_an_emotion_without_photos_has_no_recall(crops, results, capsys):
+    for folder in (crops / "test").iterdir():
+        if emotion_of(folder.name) not in (EMOTIONS.index("Happy"), EMOTIONS.index("Sad")):
+            shutil.rmtree(folder)
+    assert main(["--evaluate", str(crops), "--cropped", "--results", str(results)]) == 0
+    assert re.search(r"majority +0\.\d{3} +0\.\d{3} +-?0\.\d{3} +ok", capsys.readouterr().out), "nothing for weak ones"
+    root = results / "web-photos" / "outside-cropped"
+    board = pd.read_csv(root / "leaderboard.csv")
+    assert board[["disgust_recall", "disgust_f1", "fear_recall", "fear_f1"]].isna().all(axis=None)
+    text = (root / "runs" / "majority" / "seed0.json").read_text("utf-8")
+    scores = json.loads(text, parse_constant=pytest.fail)["test"]
+    assert scores["per_emotion"]["Disgust"] == {"precision": 0.0, "recall": None, "f1": None, "support": 0}
+    assert scores["macro_f1"] == pytest.approx(
+        np.mean([scores["per_emotion"][name]["f1"] for name in ("Happy", "Sad")])
+    )
+    recall = pd.read_csv(root / "figures" / "recall.csv").set_index(["recognizer", "emotion"])
+    assert sorted(recall.loc["hog_svm"].dropna().index) == ["Happy", "Sad"]
+    difference = pd.read_csv(root / "figures" / "confusion_difference.csv", index_col=0)
+    assert sorted(difference.dropna().index) == ["Happy", "Sad"]
+    for name in ("leaderboard.md", "report.html"):
+        shown = re.sub(r'data-value="nan"|(?s:<script.*?</script>)', "", (root / name).read_text("utf-8"))
+        assert not re.search(r"\bnan\b|\bNone\b", shown), name
 
 
 def test_what_is_fresh_is_not_scored_again(crops, results, monkeypatch):
