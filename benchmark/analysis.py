@@ -246,6 +246,8 @@ def _p_value(p: float) -> str:
 
 
 def _with_interval(row: Mapping[str, float] | pd.Series) -> str:
+    if np.isnan(row["estimate"]):
+        return ""
     if np.isnan(row["low"]):
         return f"{row['estimate']:.3f}"
     return f"{row['estimate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
     option("--models", nargs="+", metavar="GLOB", help="of --evaluate: which (default: all that are stored)")
+    option("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="what folders show, e.g. 1=fear 2=sad")
     option("--cropped", action="store_true", help="of --evaluate: the photos are faces already")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--scheduler", metavar="ADDRESS", help="do the runs on a Dask cluster, e.g. tcp://HOST:8786")
@@ -72,7 +73,7 @@ def check_together(args: argparse.Namespace) -> None:
     """
     parser = build_parser()
     given = {name for name, value in vars(args).items() if value != parser.get_default(name)}
-    strange = given & EVALUATES if not args.evaluate else given - EVALUATES - {"evaluate", "results", "rerun"}
+    strange = given & EVALUATES if not args.evaluate else given - EVALUATES - {"evaluate", "results", "rerun", "labels"}
     if strange:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(strange))
         raise UsageError(f"{names}: not with --evaluate DIR" if args.evaluate else f"{names}: only with --evaluate DIR")

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from benchmark.metrics import LABELS, evaluate
+from benchmark.metrics import LABELS, evaluate, macro_f1
 from benchmark.protocol import stratified_folds
 from benchmark.store import Probabilities
 from benchmark.uncertainty import intervals
@@ -115,10 +115,10 @@ def compare(found: Probabilities, max_accuracy_drop: float = 0.01) -> pd.DataFra
     for rule, drop in (("offsets", None), ("offsets_accuracy", max_accuracy_drop)):
         offsets = fit_offsets(found.y_valid, found.valid, drop)
         rows[rule] = _row(found, offsets, cross_fit(found.y_valid, found.valid, drop))
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
+    return pd.DataFrame.from_dict(rows, orient="index", dtype=float).rename_axis("rule")
 
 
-def _row(found: Probabilities, offsets: NDArray[np.float64], crossed: NDArray[np.floating]) -> dict[str, float]:
+def _row(found: Probabilities, offsets: NDArray[np.float64], crossed: NDArray[np.floating]) -> dict[str, float | None]:
     valid = evaluate(found.y_valid, apply(found.valid, offsets))
     test = evaluate(found.y_test, apply(found.test, offsets))
     row = {
@@ -174,5 +174,5 @@ def _support(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _score(hits: NDArray[np.int64], decided: NDArray[np.int64], support: NDArray[np.int64]) -> tuple:
-    """Return macro-F1 and the number of right decisions; an emotion without decisions and faces scores 0."""
-    return (2 * hits / np.maximum(decided + support, 1)).mean(axis=-1), hits.sum(axis=-1)
+    """Return macro-F1 and the number of right decisions."""
+    return macro_f1(hits, decided, support), hits.sum(axis=-1)

@@ -1,12 +1,16 @@
-"""What records do not hold but tables need, kept beside them when the data were at hand: copies, FER+, data facts."""
+"""What records do not hold but tables need, kept beside them when the data were at hand: copies, FER+, data facts.
+
+Each is of its data or runs, and of the code that made it: what other code made is left out, with a note.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +19,11 @@ import pandas as pd
 from benchmark.data import Dataset
 from benchmark.data.describe import describe
 from benchmark.duplicates import Copies, copies
-from benchmark.ferplus import Votes, score
+from benchmark.ferplus import LABELS_ROW, Votes, score_all
 from benchmark.leaderboard import finished, firsts
 from benchmark.protocol import Protocol
-from benchmark.store import Probabilities, Record, Store, current_records
+from benchmark.store import Record, Store, current_records
+from features.source import code_digest
 from models.files import write_json, write_whole
 
 COPIES = "runs/copies.npz"
@@ -27,7 +32,13 @@ ROBUSTNESS = "runs/robustness.csv"
 DATA_FACTS = "runs/data.json"
 # What tells whether accuracies on corrupted faces can be compared.
 CORRUPTED = ["faces", "amounts"]
-LABELS_ROW = "(FER2013 labels)"
+# Of each file, the module that its content follows from, and the command that makes it.
+_MADE_BY = {
+    COPIES: ("benchmark.duplicates", "benchmark.run"),
+    FERPLUS: ("benchmark.ferplus", "benchmark.run --ferplus"),
+    ROBUSTNESS: ("benchmark.corruptions", "benchmark.robustness"),
+    DATA_FACTS: ("benchmark.data.describe", "benchmark.run"),
+}
 
 
 def store_facts(store: Store, data: Dataset, protocol: Protocol, votes: Votes | None) -> None:
@@ -42,25 +53,34 @@ def store_facts(store: Store, data: Dataset, protocol: Protocol, votes: Votes | 
 
 def store_data_facts(store: Store, data: Dataset) -> None:
     """Keep the facts of the data: counts, blank and repeated images, conflicting labels."""
-    if not load_data_facts(store, data.fingerprint):
-        write_json(store.root / DATA_FACTS, describe(data).to_dict())
+    if not _read_data_facts(store, data.fingerprint):
+        write_json(store.root / DATA_FACTS, {**describe(data).to_dict(), "code": _code(DATA_FACTS)})
 
 
 def load_data_facts(store: Store, fingerprint: str) -> dict[str, Any]:
     """Return what `store_data_facts` kept for these data, or nothing."""
+    facts = _read_data_facts(store, fingerprint)
+    if not facts:
+        _say_left_out(store, DATA_FACTS)
+    return facts
+
+
+def _read_data_facts(store: Store, fingerprint: str) -> dict[str, Any]:
     try:
         facts = json.loads((store.root / DATA_FACTS).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) and facts.get("fingerprint") == fingerprint else {}
+    wanted = {"fingerprint": fingerprint, "code": _code(DATA_FACTS)}
+    return facts if isinstance(facts, dict) and wanted.items() <= facts.items() else {}
 
 
 def store_copies(store: Store, data: Dataset, protocol: Protocol) -> None:
     """Keep which test faces have a copy in the other splits, so that derived tables need no data."""
-    if load_copies(store, data.fingerprint) is not None:
+    if _read_copies(store, data.fingerprint) is not None:
         return
     file = io.BytesIO()
-    np.savez_compressed(file, **vars(copies(data, protocol)), fingerprint=np.array(data.fingerprint))
+    found, code = vars(copies(data, protocol)), np.array(_code(COPIES))
+    np.savez_compressed(file, **found, fingerprint=np.array(data.fingerprint), code=code)
     path = store.root / COPIES
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, file.getvalue())
@@ -68,12 +88,20 @@ def store_copies(store: Store, data: Dataset, protocol: Protocol) -> None:
 
 def load_copies(store: Store, fingerprint: str) -> Copies | None:
     """Return what `store_copies` kept for these data, or None."""
+    found = _read_copies(store, fingerprint)
+    if found is None:
+        _say_left_out(store, COPIES)
+    return found
+
+
+def _read_copies(store: Store, fingerprint: str) -> Copies | None:
     try:
         with np.load(store.root / COPIES) as arrays:
             kept = dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
-    return Copies(**kept) if str(kept.pop("fingerprint", "")) == fingerprint else None
+    of = [str(kept.pop(name, "")) for name in ("fingerprint", "code")]
+    return Copies(**kept) if of == [fingerprint, _code(COPIES)] else None
 
 
 def store_ferplus(store: Store, done: Sequence[Record], votes: Votes) -> None:
@@ -90,7 +118,8 @@ def store_ferplus(store: Store, done: Sequence[Record], votes: Votes) -> None:
         Votes on the reported split, from `benchmark.ferplus.FerPlus.of`.
     """
     runs = {name: store.probabilities(record) for name, record in firsts(done).items()}
-    _store_table(store, FERPLUS, against_ferplus(runs, votes), done)
+    y = next(iter(runs.values())).y_test
+    _store_table(store, FERPLUS, score_all(y, {name: each.test for name, each in runs.items()}, votes), done)
 
 
 def load_ferplus(store: Store, done: Sequence[Record]) -> pd.DataFrame | None:
@@ -109,7 +138,7 @@ def store_robustness(store: Store, done: Sequence[Record], accuracies: pd.DataFr
     accuracies : DataFrame
         From `benchmark.robustness.robustness`.
     """
-    earlier = load_robustness(store, done)
+    earlier = _read_table(store, ROBUSTNESS, done)
     if earlier is not None:
         same = earlier[(earlier[CORRUPTED] == accuracies[CORRUPTED].iloc[0]).all(axis=1)]
         accuracies = pd.concat([accuracies, same.drop(index=accuracies.index, errors="ignore")])
@@ -122,44 +151,42 @@ def load_robustness(store: Store, done: Sequence[Record]) -> pd.DataFrame | None
 
 
 def _store_table(store: Store, file: str, table: pd.DataFrame, done: Sequence[Record]) -> None:
-    """Write a table of recognizers, each row with the run that it is of."""
+    """Write a table of recognizers, each row with the run and the code that it is of."""
     runs = {name: record["probabilities_sha256"] for name, record in firsts(done).items()}
-    table = table.assign(run=[runs.get(name, "") for name in table.index])
+    table = table.assign(run=[runs.get(name, "") for name in table.index], code=_code(file))
     write_whole(store.root / file, table.to_csv().encode())
 
 
 def _load_table(store: Store, file: str, done: Sequence[Record]) -> pd.DataFrame | None:
+    table = _read_table(store, file, done)
+    if table is None:
+        _say_left_out(store, file)
+    return table
+
+
+def _read_table(store: Store, file: str, done: Sequence[Record]) -> pd.DataFrame | None:
     """Return what `_store_table` wrote, the best recognizer on validation first; rows of no recognizer stay above."""
     try:
-        table = pd.read_csv(store.root / file, index_col="recognizer", keep_default_na=True)
+        table = pd.read_csv(store.root / file, index_col="recognizer", dtype={"code": str, "run": str})
     except (OSError, ValueError):
         return None
+    if "code" not in table or "run" not in table:
+        return None
+    table = table[table["code"] == _code(file)]
     runs = {name: record["probabilities_sha256"] for name, record in firsts(done).items()}
     order = [name for name in (LABELS_ROW, *runs) if name in table.index]
     kept = [name for name in order if name == LABELS_ROW or table["run"][name] == runs[name]]
-    return table.loc[kept].drop(columns="run") if kept else None
+    return table.loc[kept].drop(columns=["run", "code"]) if kept else None
 
 
-def against_ferplus(runs: Mapping[str, Probabilities], votes: Votes) -> pd.DataFrame:
-    """Return the scores against FER+ of every recognizer, and of FER2013's own labels.
+def _code(file: str) -> str:
+    return code_digest(_MADE_BY[file][0])
 
-    ``agreement_<emotion>``, of the labels alone, is the share of the faces labelled so with which FER+ agrees.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    for name, each in runs.items():
-        scores = score(votes, each.y_test, each.test)
-        labels = scores["labels"]
-        counts = {"n_faces": scores["n_faces"], **scores["left_out"]}
-        rows.setdefault(
-            LABELS_ROW,
-            {"accuracy": labels["accuracy"], "macro_f1": labels["macro_f1"]}
-            | {f"recall_{emotion}": value for emotion, value in labels["recall"].items()}
-            | {f"agreement_{emotion}": value for emotion, value in labels["per_emotion"].items()}
-            | {"accuracy_all_faces": labels["all_faces"], "cross_entropy": scores["soft"]["entropy"], **counts},
+
+def _say_left_out(store: Store, file: str) -> None:
+    if (store.root / file).is_file():
+        print(
+            f"note: {store.root / file} is left out, since other data, runs or code made it: "
+            f"python -m {_MADE_BY[file][1]} makes it again where the data are",
+            file=sys.stderr,
         )
-        rows[name] = (
-            {"accuracy": scores["accuracy"], "macro_f1": scores["macro_f1"]}
-            | {f"recall_{emotion}": value for emotion, value in scores["recall"].items()}
-            | {"cross_entropy": scores["soft"]["cross_entropy"], **counts}
-        )
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")

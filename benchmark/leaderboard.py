@@ -130,7 +130,7 @@ def _row(runs: list[Record]) -> dict[str, Any]:
 def _at(record: Any, path: Sequence[str]) -> float:
     for key in path:
         record = record[key]
-    return float(record)
+    return float("nan") if record is None else float(record)  # the recall of an emotion without faces
 
 
 def _cell(column: str, value: Any) -> str:

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
-    f1_score,
     log_loss,
-    precision_recall_fscore_support,
     recall_score,
     top_k_accuracy_score,
 )
@@ -38,32 +36,53 @@ def evaluate(y: NDArray[np.int64], proba: NDArray[np.floating]) -> dict[str, Any
     dict
         ``accuracy``, ``macro_f1``, ``balanced_accuracy``, ``log_loss`` (nats), ``top2``, ``ece``; ``per_emotion`` with
         ``precision``, ``recall``, ``f1`` and ``support`` of each emotion; ``confusion``, counts, a row a true label.
-        The means over emotions are over those that occur in `y`.
+        The means over emotions are over those that occur in `y`; recall and F1 of the others are None. Precision of an
+        emotion that is never predicted is 0.
     """
     proba = proba.astype(float) / proba.sum(axis=1, keepdims=True, dtype=float)
     predicted = proba.argmax(axis=1)
-    scores = precision_recall_fscore_support(y, predicted, labels=LABELS, zero_division=0)
+    counts = confusion_matrix(y, predicted, labels=LABELS)
+    right, named, true = np.diagonal(counts), counts.sum(axis=0), counts.sum(axis=1)
     return {
         "accuracy": float(accuracy_score(y, predicted)),
-        "macro_f1": float(f1_score(y, predicted, labels=np.unique(y), average="macro", zero_division=0)),
+        "macro_f1": float(macro_f1(right, named, true)),
         "balanced_accuracy": float(recall_score(y, predicted, labels=np.unique(y), average="macro")),
         "log_loss": float(log_loss(y, proba, labels=LABELS)),
         "top2": float(top_k_accuracy_score(y, proba, k=2, labels=LABELS)),
         "ece": expected_calibration_error(y, proba),
         "per_emotion": {
             emotion: {
-                name: (int if name == "support" else float)(values[label])
-                for name, values in zip(("precision", "recall", "f1", "support"), scores, strict=True)
+                "precision": float(right[label] / max(named[label], 1)),
+                "recall": float(right[label] / true[label]) if true[label] else None,
+                "f1": float(2 * right[label] / (named[label] + true[label])) if true[label] else None,
+                "support": int(true[label]),
             }
             for label, emotion in enumerate(EMOTIONS)
         },
-        "confusion": confusion_matrix(y, predicted, labels=LABELS).tolist(),
+        "confusion": counts.tolist(),
     }
 
 
+def macro_f1(right: NDArray[np.number], named: NDArray[np.number], true: NDArray[np.number]) -> NDArray[np.floating]:
+    """Return the mean F1 over the emotions that occur.
+
+    Parameters
+    ----------
+    right, named, true : ndarray of shape (..., 7)
+        Of each emotion, how many faces have it and are predicted so, are predicted so, and have it.
+
+    Returns
+    -------
+    ndarray of shape (...)
+    """
+    occurs = true > 0
+    f1 = 2 * right / np.maximum(named + true, 1)
+    return (f1 * occurs).sum(axis=-1) / occurs.sum(axis=-1)
+
+
 def shares(counts: pd.DataFrame) -> pd.DataFrame:
-    """Return a confusion matrix as shares of its rows, the true emotions; a row without faces stays 0."""
-    return counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    """Return a confusion matrix as shares of its rows, the true emotions; NaN in a row without faces."""
+    return counts.div(counts.sum(axis=1), axis=0)
 
 
 def reliability(y: NDArray[np.int64], proba: NDArray[np.floating]) -> pd.DataFrame:

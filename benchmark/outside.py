@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from benchmark.data import DataError, Split
+from benchmark.data.folders import NUMBERED
 from benchmark.findings import Findings
 from benchmark.metrics import evaluate
 from benchmark.store import Probabilities, Record, Store
@@ -23,7 +24,7 @@ from benchmark.stored import choose, present
 from benchmark.study import environment
 from models.blazeface import BlazeFace
 from models.faces import Detector, crop_faces
-from models.labels import emotion_of
+from models.labels import EMOTIONS, Labels, emotion_of_path, folder_key
 from models.photos import squeeze
 from models.prediction import side_by_side
 from models.sources import VIDEOS, find_files, read_files
@@ -50,6 +51,8 @@ class OutsideSet:
         faces.
     unreadable : dict of str to str
         Files that could not be read, and why.
+    labels : dict of str to int
+        What names of folders stand for besides those of emotions.
     """
 
     folder: str
@@ -58,6 +61,7 @@ class OutsideSet:
     no_face: int
     skipped: Mapping[str, int]
     unreadable: Mapping[str, str]
+    labels: Labels
 
     @property
     def name(self) -> str:
@@ -92,7 +96,9 @@ class OutsideSet:
         return "; ".join(parts)
 
 
-def read_outside(folder: Path, cropped: bool, detector: Detector | None = None) -> OutsideSet:
+def read_outside(
+    folder: Path, cropped: bool, detector: Detector | None = None, labels: Labels | None = None
+) -> OutsideSet:
     """Read a tree of photos; its innermost folder with an emotion's name, or a synonym of it, labels a photo.
 
     Parameters
@@ -102,29 +108,36 @@ def read_outside(folder: Path, cropped: bool, detector: Detector | None = None) 
         Take every photo as a face. Otherwise the largest face in it is found and cropped.
     detector : Detector, optional
         By default `models.blazeface.BlazeFace`.
+    labels : mapping of str to int, optional
+        What other names of folders stand for, from `benchmark.data.folders.parse_labels`.
 
     Raises
     ------
     DataError
         If there is no folder, no folder of an emotion in it, or no face.
     """
+    folder = folder.expanduser()
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder: give {EMOTION_FOLDERS}")
-    labels, skipped = {}, Counter[str]()
+    labelled, skipped = {}, Counter[str]()
     for file in find_files([folder]):
-        inner = Path(file).relative_to(folder).parts[:-1]
-        label = next(filter(lambda each: each is not None, map(emotion_of, reversed(inner))), None)
+        place = Path(file).relative_to(folder).parts
+        inner = place if Path(file).is_dir() else place[:-1]  # a folder among the files cannot be listed
+        label = emotion_of_path(inner, labels)
         if Path(file).suffix.lower() in VIDEOS:
             skipped["videos"] += 1
         elif label is None:
             skipped["/".join(inner) or "."] += 1
         else:
-            labels[file] = label
-    if not labels:
+            labelled[file] = label
+    if not labelled:
+        numbered = [name for name in skipped if folder_key(Path(name).name).isdecimal()]
+        if numbered:
+            raise DataError(f"{folder}/{min(numbered)}: {NUMBERED}")
         raise DataError(f"{folder}: no photos in a folder named after an emotion: give {EMOTION_FOLDERS}")
     detector = detector or BlazeFace()
     rows, y, no_face, unreadable = [], [], 0, {}
-    for photo in read_files(tqdm(labels, unit="photo", disable=None)):
+    for photo in read_files(tqdm(labelled, unit="photo", disable=None)):
         if photo.image is None:
             unreadable[photo.file] = photo.error
             continue
@@ -133,12 +146,13 @@ def read_outside(folder: Path, cropped: bool, detector: Detector | None = None) 
             no_face += 1
         else:
             rows.append(row)
-            y.append(labels[photo.file])
+            y.append(labelled[photo.file])
     if not rows:
         advice = "" if cropped else "; if the photos are faces already, add --cropped"
-        raise DataError(f"{folder}: no face in {len(labels)} photos ({len(unreadable)} of them unreadable){advice}")
+        reasons = "".join(f"; {file}: {error}" for file, error in unreadable.items())
+        raise DataError(f"{folder}: no face in {len(labelled)} photos{advice}{reasons}")
     split = Split(np.stack(rows).astype(np.uint8), np.array(y, dtype=np.int64))
-    return OutsideSet(str(folder), split, cropped, no_face, dict(sorted(skipped.items())), unreadable)
+    return OutsideSet(str(folder), split, cropped, no_face, dict(sorted(skipped.items())), unreadable, labels or {})
 
 
 def _largest_face(photo: NDArray[np.uint8], detector: Detector) -> NDArray[np.uint8] | None:
@@ -192,6 +206,7 @@ def evaluate_folder(
     root: Path,
     results: Path,
     rerun: bool = False,
+    labels: Labels | None = None,
 ) -> tuple[OutsideSet, Findings]:
     """Score stored models on a folder of photos; write leaderboard, figures and report.
 
@@ -199,7 +214,7 @@ def evaluate_folder(
     ----------
     folder : Path
         Photos.
-    cropped, models, rerun
+    cropped, models, rerun, labels
         As of `read_outside`, `benchmark.stored.choose` and `score`.
     root : Path
         Results folder of the models.
@@ -214,7 +229,7 @@ def evaluate_folder(
     from benchmark.derive import derive
 
     records = choose(root, models)
-    outside = read_outside(folder, cropped)
+    outside = read_outside(folder, cropped, labels=labels)
     store = Store(results / outside.name / outside.protocol)
     others = {record["data_fingerprint"] for record in store.records()} - {outside.fingerprint}
     score(outside, root, records, store, rerun)
@@ -242,8 +257,7 @@ def _record(fitted: Record, outside: OutsideSet) -> Record:
         "artifact": fitted["artifact"],
         "artifact_sha256": fitted["artifact_sha256"],
         "members": {},
-        "command": f"python -m benchmark.run --evaluate {shlex.quote(outside.folder)}"
-        + (" --cropped" if outside.cropped else ""),
+        "command": _command(outside),
         "reference": {
             "dataset": fitted["dataset"],
             "report": protocol["report"],
@@ -251,3 +265,9 @@ def _record(fitted: Record, outside: OutsideSet) -> Record:
             **scores,
         },
     }
+
+
+def _command(outside: OutsideSet) -> str:
+    labels = [f"{folder}={EMOTIONS[label].lower()}" for folder, label in outside.labels.items()]
+    options = [*(["--cropped"] if outside.cropped else []), *(["--labels", *labels] if labels else [])]
+    return shlex.join(["python", "-m", "benchmark.run", "--evaluate", outside.folder, *options])

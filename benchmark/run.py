@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from benchmark.arguments import UsageError, build_parser, check_together, parse_overrides, select
 from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.data.folders import parse_labels
 from benchmark.ferplus import Votes, read_votes
 from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, caught, interruptible
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
@@ -71,7 +72,7 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     # What is named is wanted without a GPU too.
     entries = [replace(entry, tier="cpu") if entry.name in (args.only or ()) else entry for entry in entries]
     overrides = parse_overrides(args.set, known)
-    data = load_dataset(args.data, limit=args.limit)
+    data = load_dataset(args.data, args.limit, parse_labels(args.labels))
     protocol = PROTOCOLS[args.protocol]
     votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if args.ferplus else None
     # The balanced one comes last: what is derived for it compares it with the others.
@@ -183,8 +184,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     from benchmark.outside import evaluate_folder
 
     trained = Path(args.results) / REFERENCE
+    labels = parse_labels(args.labels)
     outside, found = evaluate_folder(
-        Path(args.evaluate), args.cropped, args.models, trained, Path(args.results), args.rerun
+        Path(args.evaluate), args.cropped, args.models, trained, Path(args.results), args.rerun, labels
     )
     for file, error in outside.unreadable.items():
         print(f"error: {file}: {error}", file=sys.stderr)

@@ -27,6 +27,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_score(value: Any) -> bool:
+    return value is None or _is_number(value)  # an emotion without faces has none
+
+
 def _is_confusion(value: Any) -> bool:
     try:
         counts = np.array(value)
@@ -45,7 +49,9 @@ def _is_history(value: Any) -> bool:
 
 # What a record holds at least: kinds of values by key, or what tells whether a value is good.
 _SCORES = dict.fromkeys(("accuracy", "macro_f1", "balanced_accuracy", "log_loss"), _is_number) | {
-    "per_emotion": dict.fromkeys(EMOTIONS, dict.fromkeys(("precision", "recall", "f1", "support"), _is_number)),
+    "per_emotion": dict.fromkeys(
+        EMOTIONS, dict.fromkeys(("precision", "support"), _is_number) | dict.fromkeys(("recall", "f1"), _is_score)
+    ),
     "confusion": _is_confusion,
 }
 _EVERY = dict.fromkeys(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.metrics import evaluate
+from benchmark.metrics import evaluate, macro_f1
 from benchmark.store import Record
 from models.labels import EMOTIONS
 
@@ -48,8 +48,8 @@ def intervals(
     -------
     DataFrame
         A row each of `METRICS`, columns ``estimate`` (as `benchmark.metrics.evaluate` has it), ``low``, ``high``:
-        fractions. Resamples without a face of an emotion are left out of the interval of its recall, which is NaN if
-        there never is one.
+        fractions. Resamples without a face of an emotion are left out of the interval of its recall; all three are NaN
+        where there is none at all.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def _resampled(labels: NDArray[np.int64], n_resamples: int, seed: int) -> list[N
     # is drawing faces with replacement.
     drawn = np.random.default_rng(seed).multinomial(n_faces, counts / n_faces, size=n_resamples)
     truth, *predicted = kinds
-    return [_scores(_confusion(drawn, truth, one), np.unique(truth)) for one in predicted]
+    return [_scores(_confusion(drawn, truth, one)) for one in predicted]
 
 
 def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], level: float) -> pd.DataFrame:
@@ -227,9 +227,9 @@ def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], le
 
 
 def _named(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Return the scores of `METRICS` out of what `evaluate` returned."""
-    recall = [evaluation["per_emotion"][emotion]["recall"] for emotion in EMOTIONS]
-    return dict(zip(METRICS, [*(evaluation[metric] for metric in OVERALL), *recall], strict=True))
+    """Return the scores of `METRICS` out of what `evaluate` returned; NaN is the recall of no face."""
+    recall = np.array([evaluation["per_emotion"][emotion]["recall"] for emotion in EMOTIONS], dtype=float)
+    return dict(zip(METRICS, [*(evaluation[metric] for metric in OVERALL), *recall.tolist()], strict=True))
 
 
 def _labels(values: ArrayLike) -> NDArray[np.int64]:
@@ -247,17 +247,13 @@ def _confusion(
     return (drawn @ cells).reshape(-1, N_EMOTIONS, N_EMOTIONS)
 
 
-def _scores(confusion: NDArray[np.floating], present: NDArray[np.int64]) -> NDArray[np.floating]:
-    """Return the scores of `METRICS`, (n, 10), of (n, 7, 7) confusion matrices; NaN is the recall of no face.
-
-    `present` are the labels that macro-F1 is the mean over.
-    """
+def _scores(confusion: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the scores of `METRICS`, (n, 10), of (n, 7, 7) confusion matrices; NaN is the recall of no face."""
     right = np.diagonal(confusion, axis1=1, axis2=2)
     true, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     recall = right / np.where(true, true, np.nan)
-    f1 = 2 * right / np.maximum(true + predicted, 1)
     accuracy = right.sum(axis=1) / true.sum(axis=1)
-    return np.column_stack([accuracy, f1[:, present].mean(axis=1), np.nanmean(recall, axis=1), recall])
+    return np.column_stack([accuracy, macro_f1(right, predicted, true), np.nanmean(recall, axis=1), recall])
 
 
 def _right(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.bool_]]:

@@ -225,13 +225,8 @@ def _names(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[st
     """Yield each name that an import binds, with the module and the name there."""
     if isinstance(node, ast.Import):
         for alias in node.names:
-            yield (
-                alias.asname or alias.name.partition(".")[0],
-                (
-                    alias.name if alias.asname else alias.name.partition(".")[0],
-                    "",
-                ),
-            )
+            first = alias.name.partition(".")[0]
+            yield alias.asname or first, (alias.name if alias.asname else first, "")
         return
     source = node.module or ""
     if node.level:

@@ -8,17 +8,16 @@ from pathlib import Path
 from benchmark.data.cache import cached, content_digest
 from benchmark.data.dataset import USAGES, DataError, Dataset, Split
 from benchmark.data.fer2013 import read_csv
-from benchmark.data.folders import image_root, read_folder
+from benchmark.data.folders import list_faces, read_faces
+from features.source import code_digest
+from models.labels import Labels
 
 __all__ = ["USAGES", "DataError", "Dataset", "Split", "load_dataset"]
 
 SYNTHETIC_SEED = 0
-_HERE = Path(__file__).parent
-_LABELS = _HERE.parents[1] / "models" / "labels.py"
-_READERS = (*(_HERE / f"{name}.py" for name in ("archives", "fer2013", "folders", "dataset")), _LABELS)
 
 
-def load_dataset(path: str | Path | None = None, limit: int | None = None) -> Dataset:
+def load_dataset(path: str | Path | None = None, limit: int | None = None, labels: Labels | None = None) -> Dataset:
     """Load FER2013, or synthetic faces in its layout.
 
     Parameters
@@ -28,6 +27,8 @@ def load_dataset(path: str | Path | None = None, limit: int | None = None) -> Da
         Default: the environment variable ``FER2013``; without it the synthetic faces.
     limit : int, optional
         Keep a stratified part of about this many Training faces, and the same share of the other splits.
+    labels : mapping of str to int, optional
+        What names of folders stand for, from `benchmark.data.folders.parse_labels`; for an image copy.
 
     Returns
     -------
@@ -42,24 +43,29 @@ def load_dataset(path: str | Path | None = None, limit: int | None = None) -> Da
     if limit is not None and limit < 1:
         raise DataError(f"limit is {limit}: keep at least 1 face, or give no limit")
     source = path or os.environ.get("FER2013")
-    dataset = _read(Path(source).expanduser()) if source else _draw()
+    dataset = _read(Path(source).expanduser(), labels) if source else _draw()
     return dataset if limit is None else dataset.limited(limit)
 
 
-def _read(path: Path) -> Dataset:
+def _read(path: Path, labels: Labels | None) -> Dataset:
     try:
         if path.is_dir():
-            root = image_root(path)
-            return cached(content_digest(root, *_READERS), lambda: read_folder(root))
-        return cached(content_digest(path, *_READERS), lambda: read_csv(path))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file or folder: give the path of fer2013.csv, --data PATH") from error
+            faces = list_faces(path, labels)
+            seen = [part for face in faces for part in (f"{face.usage} {face.label}", face.path)]
+            key = content_digest(code_digest("benchmark.data.folders"), *seen)
+            return cached(key, lambda: read_faces(faces, path))
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: no file, and what comes through it comes once: save it and give the file's path")
+        return cached(content_digest(code_digest("benchmark.data.fer2013"), path), lambda: read_csv(path))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): give a file that you may read") from error
+        if isinstance(error, FileNotFoundError) and not path.is_dir():
+            raise DataError(f"{path}: no such file or folder: give the path of fer2013.csv, --data PATH") from error
+        where, fix = error.filename or path, "make it one that you may read, or take it away"
+        raise DataError(f"{where}: cannot be read ({error.strerror}): {fix}") from error
 
 
 def _draw() -> Dataset:
     from benchmark.data.synthetic import synthetic_dataset
 
-    key = content_digest(f"seed {SYNTHETIC_SEED}", _HERE / "synthetic.py", _HERE / "portrait.py", _HERE / "dataset.py")
+    key = content_digest(f"seed {SYNTHETIC_SEED}", code_digest("benchmark.data.synthetic"))
     return cached(key, lambda: synthetic_dataset(seed=SYNTHETIC_SEED))

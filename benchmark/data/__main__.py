@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.data import DataError, load_dataset
+from benchmark.data.folders import parse_labels
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     describe = commands.add_parser("describe", help="print counts, duplicates and class weights; draw the classes")
     describe.add_argument("--data", metavar="PATH", help="default: the variable FER2013, else synthetic faces")
+    describe.add_argument("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="e.g. 1=surprise 2=fear")
     describe.add_argument(
         "--figure", type=Path, metavar="PATH", help="PNG to write; default: results/<dataset>/class_distribution.png"
     )
@@ -39,12 +41,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _describe(options: argparse.Namespace) -> None:
     from benchmark.data.describe import describe
+    from benchmark.figures import DistributionDisplay, save_figure
 
-    description = describe(load_dataset(options.data))
+    description = describe(load_dataset(options.data, labels=parse_labels(options.labels)))
     print(description)
     figure = options.figure or Path("results", description.name, "class_distribution.png")
     try:
-        description.plot(figure)
+        save_figure(DistributionDisplay(description.counts.T, f"Class distribution of {description.name}"), figure)
     except OSError as error:
         raise DataError(f"{figure}: cannot be written ({error.strerror}): give another --figure PATH") from error
     print(f"\nClass distribution: {figure}")

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from benchmark.data.dataset import DataError
+from models.folders import is_litter
 
 PREFERRED = ("fer2013.csv", "icml_face_data.csv")
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz")
@@ -85,10 +86,11 @@ def _choose(names: Iterable[str], label: str) -> str:
     """Return the member that holds FER2013; stops at the best, since a compressed tar is listed by unpacking it."""
     seen: list[str] = []
     for name in names:
+        if any(is_litter(part) for part in PurePosixPath(name).parts if part != ".."):
+            continue
         if PurePosixPath(name).name == PREFERRED[0]:
             return name
-        if "__MACOSX" not in name:
-            seen.append(name)
+        seen.append(name)
     for wanted in ([name for name in seen if PurePosixPath(name).name == PREFERRED[1]], _ending(seen, _TARS)):
         if wanted:
             return wanted[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,12 +80,6 @@ class Description:
         }
         facts |= {name: series.to_dict() for name, series in facts.items() if isinstance(series, pd.Series)}
         return {name: fact for name, fact in facts.items() if name != "weights"}
-
-    def plot(self, path: Path) -> None:
-        """Save a bar chart of the faces by emotion and split as a PNG file; folders on its way are made."""
-        from benchmark.figures import DistributionDisplay, save_figure
-
-        save_figure(DistributionDisplay(self.counts.T, f"Class distribution of {self.name}"), path)
 
 
 def describe(dataset: Dataset) -> Description:

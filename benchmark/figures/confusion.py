@@ -76,7 +76,7 @@ class ConfusionDifferenceDisplay:
 
     def plot(self, ax: Axes) -> Axes:
         """Draw into `ax`."""
-        most = max(1.0, float(self.table.abs().to_numpy().max()))
+        most = max(1.0, float(self.table.abs().max(axis=None)))
         # No sign where rounding leaves nothing.
         texts = self.table.map(lambda points: f"{points:+.0f}" if abs(points) >= 0.5 else "0")
         colours = {"annot": texts, "fmt": "", "vmin": -most, "vmax": most, "cmap": "PuOr_r"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -15,9 +15,9 @@ import pandas as pd
 
 from benchmark.ablation import ablation_summary
 from benchmark.analysis import weights_summary
+from benchmark.ferplus import LABELS_ROW
 from benchmark.figures import Display, to_svg
 from benchmark.findings import FIRST_SEED, Findings
-from benchmark.kept import LABELS_ROW
 from benchmark.others import beside_tools, published
 from benchmark.robustness import summary as robust
 from benchmark.store import Record
@@ -65,6 +65,7 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["score"] = _cell
     first = found.done[0]
     return environment.get_template("template.html").render(
         found=found,
@@ -109,8 +110,8 @@ def _rows(found: Findings) -> list[dict[str, Any]]:
             emotions[emotion] = {
                 "recall": recall["estimate"],
                 "interval": _interval(recall["low"], recall["high"]),
-                "precision": float(np.mean([one["precision"] for one in each])),
-                "f1": float(np.mean([one["f1"] for one in each])),
+                "precision": _mean(one["precision"] for one in each),
+                "f1": _mean(one["f1"] for one in each),
             }
         cells = []
         for key, _, decimals, _ in [column for column in COLUMNS if column[0] in found.board]:
@@ -120,6 +121,11 @@ def _rows(found: Findings) -> list[dict[str, Any]]:
             cells.append({"value": line[key], "text": f"{line[key]:.{decimals}f}", "small": small})
         rows.append({**line.to_dict(), "emotions": emotions, "cells": cells, "params": own[0]["params"]})
     return rows
+
+
+def _mean(scores: Iterable[float | None]) -> float:
+    """Return the mean, NaN for an emotion without faces."""
+    return float(np.mean(np.array(list(scores), dtype=float)))
 
 
 def _interval(low: float, high: float) -> str:
@@ -193,7 +199,9 @@ def _joined(frame: pd.DataFrame) -> pd.DataFrame:
     joined = frame.copy()
     for name in [name for name in frame if f"{name}_low" in frame]:
         bounds = frame[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
-        joined[name] = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in bounds]
+        joined[name] = [
+            _cell(value) if pd.isna(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in bounds
+        ]
         joined = joined.drop(columns=[f"{name}_low", f"{name}_high"])
     return joined
 

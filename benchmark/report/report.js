@@ -82,6 +82,7 @@ function showDifference(first, second) {
   const [one, other] = [shares(numbers.confusion[first]), shares(numbers.confusion[second])];
   numbers.emotions.forEach((emotion, truth) => {
     const cells = numbers.emotions.map((_, predicted) => {
+      if (numbers.recall[first][truth][0] === null) return element("td");  // no face has the emotion
       const points = one[truth][predicted] - other[truth][predicted];
       const rounded = Math.round(points);
       const cell = element("td", rounded > 0 ? `+${rounded}` : String(rounded === 0 ? 0 : rounded).replace("-", "−"));

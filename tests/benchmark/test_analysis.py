@@ -5,7 +5,20 @@ import pytest
 from benchmark.analysis import analyse, summary, verdicts, weights_summary, without_copies
 from benchmark.data import Dataset
 from benchmark.duplicates import Copies
-from benchmark.kept import load_copies, load_ferplus, store_copies, store_ferplus
+from benchmark.kept import (
+    COPIES,
+    DATA_FACTS,
+    FERPLUS,
+    ROBUSTNESS,
+    load_copies,
+    load_data_facts,
+    load_ferplus,
+    load_robustness,
+    store_copies,
+    store_data_facts,
+    store_ferplus,
+    store_robustness,
+)
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Store
 from benchmark.study import Study
@@ -93,6 +106,40 @@ def test_copies_are_kept_for_their_data_only(faces, stored):
         assert load_copies(store, data.fingerprint) is None
     store_copies(store, data, PROTOCOLS["kaggle"])
     assert load_copies(store, data.fingerprint) is not None
+
+
+def test_what_other_code_made_is_made_again_and_never_shown(faces, stored, votes, monkeypatch, capsys):
+    store, records = stored
+    data = faces.limited(100)
+    store_copies(store, data, PROTOCOLS["kaggle"])
+    store_data_facts(store, data)
+    store_ferplus(store, records, votes)
+    table = pd.DataFrame({"faces": 7, "amounts": "few", "none": [0.5]}, index=pd.Index(["a"], name="recognizer"))
+    store_robustness(store, records, table)
+    files = {file: (store.root / file).read_bytes() for file in (COPIES, DATA_FACTS, FERPLUS, ROBUSTNESS)}
+
+    def shown():
+        facts = load_data_facts(store, data.fingerprint) or None
+        return (
+            load_copies(store, data.fingerprint),
+            facts,
+            load_ferplus(store, records),
+            load_robustness(store, records),
+        )
+
+    assert all(each is not None for each in shown())
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("benchmark.kept.code_digest", lambda module: f"edited {module}")
+    assert all(each is None for each in shown())
+    assert capsys.readouterr().err.count("is left out, since other data, runs or code made it") == 4
+    store_copies(store, data, PROTOCOLS["kaggle"])
+    store_data_facts(store, data)
+    store_ferplus(store, records, votes)
+    store_robustness(store, records, table.rename(index={"a": "b"}))
+    assert all(each is not None for each in shown())
+    assert load_robustness(store, records).index.tolist() == ["b"], "what other code measured is not beside it"
+    assert capsys.readouterr().err == ""
+    assert all((store.root / file).read_bytes() != before for file, before in files.items())
 
 
 def test_ferplus_scores_the_run_and_the_labels(stored, votes):

@@ -1,8 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
-from benchmark.metrics import evaluate, expected_calibration_error, reliability, shares
+from benchmark.metrics import evaluate, expected_calibration_error, macro_f1, reliability, shares
 
 
 def proba(rows):
@@ -35,6 +38,23 @@ def test_scores_by_hand():
     assert confusion.sum() == 4
 
 
+def test_an_emotion_without_faces_has_neither_recall_nor_f1():
+    scores = evaluate(np.array([0, 3]), np.eye(7)[[0, 1]])["per_emotion"]
+    assert scores["Disgust"] == {"precision": 0.0, "recall": None, "f1": None, "support": 0}
+    assert scores["Sad"] == {"precision": 0.0, "recall": None, "f1": None, "support": 0}
+    assert scores["Happy"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30))
+def test_macro_f1_is_that_of_scikit_learn_over_the_emotions_that_occur(seed, n_faces):
+    y, predicted = np.random.default_rng(seed).integers(0, 7, (2, n_faces))
+    expected = f1_score(y, predicted, labels=np.unique(y), average="macro", zero_division=0)
+    assert evaluate(y, np.eye(7)[predicted])["macro_f1"] == pytest.approx(expected)
+    # Resamples, decision rules and FER+ count it from the same function.
+    counts = [np.bincount(labels, minlength=7) for labels in (y[predicted == y], predicted, y)]
+    assert macro_f1(*(np.stack([count, 2 * count]) for count in counts)) == pytest.approx([expected] * 2)
+
+
 def test_calibration_error_by_hand():
     # Bins of width 1/15: 0.7 right, 0.6 wrong, 0.8 right, 0.5 wrong each stand alone.
     expected = (abs(0.7 - 1) + 0.6 + abs(0.8 - 1) + 0.5) / 4
@@ -63,6 +83,6 @@ def test_reliability_by_hand():
     assert table["accuracy"].tolist() == [1.0, 0.5]
 
 
-def test_shares_of_a_row_without_faces_are_0():
+def test_shares_of_a_row_without_faces_are_missing():
     counts = pd.DataFrame([[3, 1], [0, 0]])
-    assert shares(counts).to_numpy().tolist() == [[0.75, 0.25], [0, 0]]
+    np.testing.assert_array_equal(shares(counts), [[0.75, 0.25], [np.nan, np.nan]])

@@ -1,5 +1,8 @@
 import json
+import os
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +11,7 @@ from PIL import Image
 
 from benchmark.analysis import drops
 from benchmark.data import DataError
+from benchmark.data.folders import parse_labels
 from benchmark.findings import find
 from benchmark.outside import read_outside
 from benchmark.protocol import PROTOCOLS, Setting
@@ -17,7 +21,7 @@ from benchmark.stored import choose
 from benchmark.study import Study
 from features.rows import as_images
 from models.faces import Face
-from models.labels import EMOTIONS
+from models.labels import EMOTIONS, emotion_of
 from models.registry import recognizers
 
 
@@ -125,6 +129,30 @@ def test_stored_models_are_scored_ranked_as_before_and_compared(crops, results, 
     assert not (root / "best.json").exists(), "faces from elsewhere choose no model"
 
 
+def test_an_emotion_without_photos_has_no_recall(crops, results, capsys):
+    for folder in (crops / "test").iterdir():
+        if emotion_of(folder.name) not in (EMOTIONS.index("Happy"), EMOTIONS.index("Sad")):
+            shutil.rmtree(folder)
+    assert main(["--evaluate", str(crops), "--cropped", "--results", str(results)]) == 0
+    assert re.search(r"majority +0\.\d{3} +0\.\d{3} +-?0\.\d{3} +ok", capsys.readouterr().out), "nothing for weak ones"
+    root = results / "web-photos" / "outside-cropped"
+    board = pd.read_csv(root / "leaderboard.csv")
+    assert board[["disgust_recall", "disgust_f1", "fear_recall", "fear_f1"]].isna().all(axis=None)
+    text = (root / "runs" / "majority" / "seed0.json").read_text("utf-8")
+    scores = json.loads(text, parse_constant=pytest.fail)["test"]
+    assert scores["per_emotion"]["Disgust"] == {"precision": 0.0, "recall": None, "f1": None, "support": 0}
+    assert scores["macro_f1"] == pytest.approx(
+        np.mean([scores["per_emotion"][name]["f1"] for name in ("Happy", "Sad")])
+    )
+    recall = pd.read_csv(root / "figures" / "recall.csv").set_index(["recognizer", "emotion"])
+    assert sorted(recall.loc["hog_svm"].dropna().index) == ["Happy", "Sad"]
+    difference = pd.read_csv(root / "figures" / "confusion_difference.csv", index_col=0)
+    assert sorted(difference.dropna().index) == ["Happy", "Sad"]
+    for name in ("leaderboard.md", "report.html"):
+        shown = re.sub(r'data-value="nan"|(?s:<script.*?</script>)', "", (root / name).read_text("utf-8"))
+        assert not re.search(r"\bnan\b|\bNone\b", shown), name
+
+
 def test_what_is_fresh_is_not_scored_again(crops, results, monkeypatch):
     arguments = ["--evaluate", str(crops), "--cropped", "--models", "maj*", "--results", str(results)]
     assert main(arguments) == 0
@@ -157,6 +185,65 @@ def test_scores_on_other_photos_are_never_shown_as_these(crops, results, capsys)
 def test_videos_are_counted_and_left_out(crops):
     (crops / "test" / "anger" / "clip.mp4").write_bytes(b"frames of one person")
     assert read_outside(crops, cropped=True).skipped["videos"] == 1
+
+
+def test_linked_folders_are_entered_and_litter_is_not(crops):
+    before = read_outside(crops, cropped=True)
+    happy = crops / "test" / "happiness"
+    happy.rename(crops.with_name("elsewhere"))
+    happy.symlink_to(crops.with_name("elsewhere"))
+    (happy / "round").symlink_to(crops)
+    first = next(happy.glob("*.png"))
+    for name in ("._1.png", ".ipynb_checkpoints/1-checkpoint.png", "__MACOSX/1.png"):
+        (happy / name).parent.mkdir(exist_ok=True)
+        (happy / name).write_bytes(b"junk" if name.startswith("._") else first.read_bytes())
+    after = read_outside(crops, cropped=True)
+    assert (after.fingerprint, after.skipped, after.unreadable) == (before.fingerprint, before.skipped, {})
+
+
+def test_what_cannot_be_read_is_counted_and_said(crops, tmp_path):
+    bad = ("broken.png", "gone.png", "IMG_2.HEIC")
+    (crops / "test" / "anger" / bad[0]).write_bytes(b"junk")
+    (crops / "test" / "anger" / bad[1]).symlink_to(crops / "nowhere.png")
+    (crops / "test" / "anger" / bad[2]).write_bytes(b"junk")
+    outside = read_outside(crops, cropped=True)
+    assert sorted(map(str, outside.unreadable)) == sorted(str(crops / "test" / "anger" / name) for name in bad)
+    assert "files that could not be read: 3" in outside.note
+    (tmp_path / "alone" / "sad").mkdir(parents=True)
+    (tmp_path / "alone" / "sad" / "1.png").write_bytes(b"junk")
+    with pytest.raises(DataError, match=r"no face in 1 photos.*sad/1\.png: \w+"):
+        read_outside(tmp_path / "alone", cropped=True)
+
+
+def test_a_folder_that_cannot_be_listed_is_counted(crops, monkeypatch):
+    locked, listed = crops / "test" / "anger", os.listdir
+
+    def fail(path="."):
+        if Path(path) == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    assert list(read_outside(crops, cropped=True).unreadable) == [str(locked)]
+
+
+def test_folders_of_numbers_need_to_be_said(crops, results, capsys, monkeypatch):
+    expected = read_outside(crops, cropped=True)
+    for folder in (crops / "test").iterdir():
+        label = emotion_of(folder.name)
+        folder.rename(folder.with_name("7" if label is None else f"{label + 10}"))
+    arguments = ["--evaluate", str(crops), "--cropped", "--models", "majority", "--results", str(results)]
+    assert main(arguments) == 2
+    assert "test/10: a number says no emotion" in capsys.readouterr().err
+    monkeypatch.setattr("benchmark.derive.derive", find)
+    labels = [f"{label + 10}={emotion.lower()}" for label, emotion in enumerate(EMOTIONS)]
+    assert main([*arguments, "--labels", *labels]) == 0
+    record = Store(results / "web-photos" / "outside-cropped").read("majority", 0)
+    assert record["data_fingerprint"] == read_outside(crops, True, labels=parse_labels(labels)).fingerprint
+    assert record["n_faces"]["report"] == len(expected.split)
+    assert record["command"].endswith("--cropped --labels " + " ".join(labels))
+    assert main([*arguments, "--labels", "10=bliss"]) == 2
+    assert "'bliss' is no emotion" in capsys.readouterr().err
 
 
 def test_models_are_chosen_by_name(results):

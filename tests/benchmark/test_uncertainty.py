@@ -150,8 +150,7 @@ def test_who_is_always_right_is_sure():
 
 def test_an_emotion_without_a_face_has_no_interval():
     table = intervals([0, 0, 0, 2], [0, 1, 0, 2])
-    assert table.loc["recall_Disgust", "estimate"] == 0
-    assert table.loc["recall_Disgust", ["low", "high"]].isna().all()
+    assert table.loc["recall_Disgust"].isna().all()
     assert table.loc["accuracy", "low":"high"].tolist() == [0.25, 1]
     assert table.loc["balanced_accuracy", "high"] == 1
     # Macro-F1 is the mean over the two emotions that occur.

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
 
 import benchmark.data
-from benchmark.data import load_dataset
+from benchmark.data import DataError, load_dataset
 from benchmark.data.cache import content_digest
 
 
@@ -94,14 +95,22 @@ def test_synthetic_faces_are_the_default_and_kept(empty_cache, monkeypatch):
     assert load_dataset().fingerprint == small.fingerprint
 
 
-def test_digest_sees_names_and_content_of_a_folder(tmp_path):
-    file = tmp_path / "a" / "x"
-    file.parent.mkdir()
+def test_a_digest_sees_the_content_of_files_and_where_texts_end(tmp_path):
+    file = tmp_path / "x"
     file.write_bytes(b"1")
-    digests = {content_digest(tmp_path)}
+    before = content_digest(file)
     file.write_bytes(b"2")
-    digests.add(content_digest(tmp_path))
-    file.rename(file.with_name("y"))
-    digests.add(content_digest(tmp_path))
-    assert len(digests) == 3
+    assert content_digest(file) != before
     assert content_digest("ab", "c") != content_digest("a", "bc")
+
+
+def test_a_linked_csv_is_that_csv_and_a_pipe_is_refused(csv_path, empty_cache, tmp_path):
+    link = tmp_path / "link.csv"
+    link.symlink_to(csv_path)
+    first = load_dataset(link)
+    assert first.fingerprint == load_dataset(csv_path).fingerprint
+    csv_path.write_text(csv_path.read_text().replace("255", "254", 1))
+    assert load_dataset(link).fingerprint != first.fingerprint
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"pipe: no file, .*save it"):
+        load_dataset(tmp_path / "pipe")

@@ -59,9 +59,3 @@ def test_text_states_the_facts(dataset):
         "balanced",
     ):
         assert fact in text
-
-
-def test_figure_is_a_png(dataset, tmp_path):
-    path = tmp_path / "new" / "classes.png"
-    describe(dataset).plot(path)
-    assert path.read_bytes().startswith(b"\x89PNG")

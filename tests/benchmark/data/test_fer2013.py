@@ -47,6 +47,9 @@ FORMS = {
     "tar.gz": lambda csv, icml: tar({**FOLDER, "fer2013/fer2013.csv": csv}),
     "tar.xz": lambda csv, icml: tar({**FOLDER, "fer2013/fer2013.csv": csv}, "w:xz"),
     "tar": lambda csv, icml: tar({"fer2013/fer2013.csv": csv, **FOLDER}, "w"),
+    "zip, litter": lambda csv, icml: zipped(
+        {f"{folder}{CSV}": b"other" for folder in ("__MACOSX/", "._", ".ipynb_checkpoints/")} | {"../any.csv": csv}
+    ),
     "zip, csv first": lambda csv, icml: zipped({**KAGGLE, ICML: b"other", "x/" + CSV: csv}),
     "zip, then icml": lambda csv, icml: zipped({**KAGGLE, "fer2013.tar.gz": b"other", ICML: icml}),
     "zip, then tar": lambda csv, icml: zipped({**KAGGLE, "fer2013.tar.gz": tar({**FOLDER, "fer2013/" + CSV: csv})}),

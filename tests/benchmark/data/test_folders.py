@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmark.data import USAGES, DataError, Dataset, Split, load_dataset
 from benchmark.data.fer2013 import OFFICIAL_COUNTS
-from benchmark.data.folders import read_folder
+from benchmark.data.folders import list_faces, parse_labels, read_faces
 from models.labels import EMOTIONS, emotion_of
 
 
@@ -20,6 +22,10 @@ def write_copy(dataset, root, name="{usage}_{row}.png", folders=("train", "test"
         for row, (pixels, label) in enumerate(zip(dataset[usage].X, dataset[usage].y, strict=True)):
             emotion = EMOTIONS[label].lower()
             save(pixels, root / folder / emotion / name.format(usage=usage, row=f"{row:03}"), mode)
+
+
+def read_folder(path):
+    return read_faces(list_faces(path), path)
 
 
 def faces(split):
@@ -91,27 +97,96 @@ def test_too_few_faces_to_cut_from(table, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "label"),
+    ("names", "label"),
     [
-        ("ANGER", 0),
-        ("disgusted", 1),
-        ("fearful", 2),
-        ("Happiness", 3),
-        ("sadness", 4),
-        ("Surprised", 5),
-        ("neutral", 6),
+        (["ANGER", "0_angry", "angry (2)"], 0),
+        (["disgusted", "1disgust", "digust"], 1),
+        (["fearful", "Fear-3", "2. fear"], 2),
+        (["Happiness", "3-happy", "happy_faces", "Joy", "hapiness"], 3),
+        (["sadness", "04.sad", " sad "], 4),
+        (["Surprised", "suprise", "Surprise images 2"], 5),
+        (["neutral", "neutral\uff16", "06-Neutral"], 6),
+        (["contempt", "7_contempt", "1", "04", "happy_sad", "not_happy", "faces", "angel", "danger", ""], None),
     ],
 )
-def test_common_names_of_emotions(name, label):
-    assert emotion_of(name) == label
-    assert emotion_of("contempt") is None
+def test_common_names_of_emotions(names, label):
+    assert [emotion_of(name) for name in names] == [label] * len(names)
+
+
+def test_folders_of_numbers_need_to_be_said(table, tmp_path):
+    expected, order = table.dataset(), ["6", "3", "5", "4", "1", "2", "7"]
+    write_copy(expected, tmp_path)
+    for emotion in tmp_path.glob("t*/*"):
+        emotion.rename(emotion.with_name(order[emotion_of(emotion.name)]))
+    with pytest.raises(DataError, match=r"test/1: a number says no emotion: .*--labels 1=surprise 2=fear"):
+        load_dataset(tmp_path)
+    said = [f"0{number}={name}" for number, name in zip(order, EMOTIONS, strict=True)]
+    dataset = load_dataset(tmp_path, labels=parse_labels(said))
+    assert all(faces(dataset[usage]) == faces(expected[usage]) for usage in USAGES)
+    others = load_dataset(tmp_path, labels=parse_labels([*said[1:], f"{order[0]}=joy"]))
+    assert others.fingerprint != dataset.fingerprint, "what the folders show is part of the data"
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        (["1"], "write it as FOLDER=EMOTION"),
+        (["=happy"], "write it as FOLDER=EMOTION"),
+        (["1=7"], "'7' is no emotion of FER2013: use one of Angry"),
+        (["1=contempt"], "'contempt' is no emotion"),
+        (["1=happy", "01=sad"], "the folder 01 comes twice"),
+    ],
+)
+def test_labels_that_say_nothing_are_refused(items, words):
+    with pytest.raises(DataError, match=words):
+        parse_labels(items)
 
 
 def test_litter_is_skipped(table, tmp_path):
-    write_copy(table.dataset(), tmp_path)
-    for name in (".DS_Store", "Thumbs.db"):
-        (tmp_path / "train" / "happy" / name).write_bytes(b"junk")
+    write_copy(table.dataset(), tmp_path / "copy")
+    for name in (".DS_Store", "Thumbs.db", "._1.png", ".ipynb_checkpoints/1-checkpoint.png", "@eaDir/1.png"):
+        for folder in ("", "train/", "train/happy/", "train/happy/more/"):
+            for root in (tmp_path, tmp_path / "copy", tmp_path / "__MACOSX"):
+                path = root / folder / name
+                path.parent.mkdir(exist_ok=True, parents=True)
+                path.write_bytes(b"junk")
+    shutil.rmtree(tmp_path / "train")
     assert len(read_folder(tmp_path)["Training"]) == 35
+
+
+def test_images_are_found_at_every_depth_and_behind_links(table, tmp_path):
+    expected = table.dataset()
+    write_copy(expected, tmp_path / "elsewhere")
+    copy = tmp_path / "copy"
+    (copy / "train" / "from a friend").mkdir(parents=True)
+    (copy / "test").symlink_to(tmp_path / "elsewhere" / "test")
+    for emotion in (tmp_path / "elsewhere" / "train").iterdir():
+        (copy / "train" / "from a friend" / emotion.name).symlink_to(emotion)
+    (tmp_path / "elsewhere" / "train" / "happy" / "round").symlink_to(copy / "train")
+    dataset = load_dataset(copy)
+    assert all(faces(dataset[usage]) == faces(expected[usage]) for usage in USAGES)
+
+
+def test_what_is_digested_is_what_is_read(table, tmp_path):
+    expected = table.dataset()
+    negative = Dataset("", {usage: Split(255 - expected[usage].X, expected[usage].y) for usage in USAGES})
+    for name, dataset in (("a", expected), ("b", negative)):
+        write_copy(dataset, tmp_path / name)
+        (tmp_path / f"link {name}").mkdir()
+        for part in ("train", "test"):
+            (tmp_path / f"link {name}" / part).symlink_to(tmp_path / name / part)
+    for name in "ab":
+        assert load_dataset(tmp_path / f"link {name}").fingerprint == load_dataset(tmp_path / name).fingerprint
+    before = load_dataset(tmp_path / "link b").fingerprint
+    save(expected["Training"].X[0], next((tmp_path / "b" / "train" / "angry").iterdir()))
+    assert load_dataset(tmp_path / "link b").fingerprint not in {before, load_dataset(tmp_path / "link a").fingerprint}
+
+
+def test_a_link_to_nothing_is_named(table, tmp_path):
+    write_copy(table.dataset(), tmp_path)
+    (tmp_path / "train" / "happy" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DataError, match=r"train/happy/gone\.png: cannot be read .*take it away"):
+        load_dataset(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_describe_prints_and_draws(csv_path, tmp_path, monkeypatch, capsys):
     assert "70 faces" in capsys.readouterr().out
     assert len(list(tmp_path.glob("results/custom-*/class_distribution.png"))) == 1
     assert main(["describe", "--data", str(csv_path), "--figure", "here.png"]) == 0
-    assert (tmp_path / "here.png").exists()
+    assert (tmp_path / "here.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("figure", ["absent.csv/x.png", "."])
