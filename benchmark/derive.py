@@ -27,7 +27,7 @@ from benchmark.schedule import SCALING
 from benchmark.speed import FOLDER
 from benchmark.speed import summaries as speed
 from benchmark.store import Record
-from models.files import write_json, write_whole
+from models.files import explain, write_json, write_whole
 
 README_COLUMNS = (
     "rank",
@@ -171,7 +171,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.readme:
             update_readme(args.readme, folders)
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        said = explain(error, args.roots[0]) if isinstance(error, OSError) else error
+        print(f"error: {said}", file=sys.stderr)
         return 2
     return 0
 

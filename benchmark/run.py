@@ -21,6 +21,7 @@ from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
 from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_long
 from benchmark.store import Record, Store
 from benchmark.study import Run, Study, StudyError
+from models.files import explain
 from models.registry import Entry, recognizers
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def _main(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        return _cannot_write(args, error)
+        print(f"error: {explain(error, Path(args.results), 'choose --results DIR')}", file=sys.stderr)
+        return 2
 
 
 def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
@@ -91,12 +93,6 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
 
         derive(compared)
     return max(codes)
-
-
-def _cannot_write(args: argparse.Namespace, error: OSError) -> int:
-    fix = "make it writable, free some space, or choose --results DIR"
-    print(f"error: {error.filename or args.results}: {error.strerror}: {fix}", file=sys.stderr)
-    return 2
 
 
 def _study(

@@ -1,12 +1,34 @@
-"""Files that are whole, and what tells whether they are."""
+"""Files that are whole, what tells whether they are, and what helps where they cannot be had."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
+
+LONGEST_NAME = 100
+_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, the quota is used up",
+    errno.EFBIG: "choose a disk that takes larger files",
+    errno.EACCES: "change its permissions",
+    errno.EPERM: "change its permissions",
+    errno.EROFS: "choose a disk that can be written",
+    errno.EISDIR: "give the name of a file, this is a folder",
+    errno.ENOTDIR: "move the file away that stands where a folder is needed",
+    errno.EEXIST: "move the file away that stands where a folder is needed",
+    errno.ENOENT: "make the folder first, or correct the path",
+    errno.ENAMETOOLONG: "shorten the name",
+    errno.ELOOP: "remove a link, they lead in a circle",
+    errno.EMFILE: "let the process open more files, ulimit -n",
+    errno.ENFILE: "end some programs, too many files are open",
+    errno.EIO: "check the disk",
+    errno.ENOMEM: "free some memory",
+}
 
 
 def sha256(path: Path) -> str:
@@ -32,3 +54,35 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def advice(error: OSError) -> str:
+    """Return what helps against this error, e.g. ``free some space``."""
+    return _ADVICE.get(error.errno or 0, "choose another place")
+
+
+def explain(error: OSError, place: Path, instead: str = "") -> str:
+    """Return one line that says what cannot be had, why, and the fix.
+
+    Parameters
+    ----------
+    error : OSError
+    place : Path
+        What was read or written, where the error does not say so.
+    instead : str
+        A way to choose another place, such as ``give --output HTML``; named where the error is about `place`.
+    """
+    named = error.filename if isinstance(error.filename, (str, bytes, os.PathLike)) else place
+    found, wanted = Path(os.fsdecode(named)).absolute(), place.absolute()
+    about_place = found.is_relative_to(wanted) or wanted.is_relative_to(found)
+    fix = f"{advice(error)}, or {instead}" if instead and about_place else advice(error)
+    return f"{os.fsdecode(named)}: {error.strerror or error}: {fix}"
+
+
+def file_name(text: str) -> str:
+    """Return `text` as the name of a file or folder, on every system: as it is, or shortened and with a digest."""
+    safe = re.sub(r"[^A-Za-z0-9_.,=+()\[\]-]+", "_", text)
+    if safe == text and len(safe) <= LONGEST_NAME and safe.strip(".") and not safe.endswith("."):
+        return safe
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe[: LONGEST_NAME - 9].strip('.') or '_'}-{digest}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.data import DataError, load_dataset
+from models.files import explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def _describe(options: argparse.Namespace) -> None:
     try:
         description.plot(figure)
     except OSError as error:
-        raise DataError(f"{figure}: cannot be written ({error.strerror}): give another --figure PATH") from error
+        raise DataError(explain(error, figure, "give another --figure PATH")) from error
     print(f"\nClass distribution: {figure}")
 
 
