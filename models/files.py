@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -51,9 +52,12 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         partial.write_bytes(content)
         os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # what was asked for
         raise
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def advice(error: OSError) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from models.files import LONGEST_NAME, advice, explain, file_name
+from models.files import LONGEST_NAME, advice, explain, file_name, write_whole
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,16 @@ def test_what_is_safe_stays():
 )
 def test_the_advice_fits_the_error(code, words):
     assert words in advice(OSError(code, "said"))
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "no" / "x", tmp_path / "file" / "x", tmp_path / "folder"):
+        with pytest.raises(OSError) as caught:
+            write_whole(path, b"")
+        assert caught.value.filename == str(path)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "file", tmp_path / "folder"]
 
 
 def test_an_explanation_says_place_reason_and_fix():
