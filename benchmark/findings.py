@@ -13,13 +13,8 @@ from benchmark.ablation import class_weight_ablation, scheme_roots
 from benchmark.analysis import Tables, analyse, verdicts
 from benchmark.data import DataError
 from benchmark.kept import load_data_facts
-from benchmark.leaderboard import finished, leaderboard
+from benchmark.leaderboard import by_seed, equal_seeds, finished, leaderboard
 from benchmark.store import Record, Store, current_records
-
-FIRST_SEED = (
-    "Scores, their intervals and the confusion matrices are of all seeds; the tests between recognizers, the scores "
-    "without copies and against FER+, decision rules, curves and class weights are of the first seed."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +52,20 @@ class Findings:
     def several_seeds(self) -> bool:
         """Whether some recognizer was run with more than one seed."""
         return len({record["seed"] for record in self.done}) > 1
+
+    @property
+    def seeds_note(self) -> str:
+        """Which numbers are of which seed; empty where there is one seed alone."""
+        if not self.several_seeds:
+            return ""
+        seed, compared = equal_seeds(runs := by_seed(self.done))
+        without = ", ".join(name for name in runs if name not in compared)
+        return (
+            "Scores, their intervals and the confusion matrices are of all seeds. A test between two recognizers is of "
+            "the lowest seed that both have, and empty where they share none; so are class weights. The scores without "
+            "copies, against FER+ and on corrupted faces, decision rules and curves are of the first seed that most "
+            f"recognizers have, seed {seed}{f'; without it: {without}' if without else ''}."
+        )
 
 
 def find(root: Path) -> Findings:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from benchmark.store import Record
 
+Run = TypeVar("Run")
 COLUMNS = (
     "rank",
     "recognizer",
@@ -81,12 +83,34 @@ def finished(records: Iterable[Record]) -> list[Record]:
     return sorted(done, key=lambda record: (place[record["recognizer"]], record["seed"]))
 
 
-def firsts(done: Iterable[Record]) -> dict[str, Record]:
-    """Return the record of the first seed of every recognizer, in the order of `done`."""
-    found: dict[str, Record] = {}
+def equal_seeds(runs: Mapping[str, Mapping[int, Run]]) -> tuple[int | None, dict[str, Run]]:
+    """Return the lowest of the seeds that most have, and what each that has it has of it.
+
+    Runs of different seeds are never compared: whoever has no run of that seed is left out.
+
+    Parameters
+    ----------
+    runs : mapping of str to mapping of int to object
+        What is compared, by name and seed.
+    """
+    counts = Counter(seed for each in runs.values() for seed in each)
+    if not counts:
+        return None, {}
+    seed = min(counts, key=lambda seed: (-counts[seed], seed))
+    return seed, {name: each[seed] for name, each in runs.items() if seed in each}
+
+
+def by_seed(done: Iterable[Record]) -> dict[str, dict[int, Record]]:
+    """Return records by recognizer and seed, in the order of `done`."""
+    found: dict[str, dict[int, Record]] = {}
     for record in done:
-        found.setdefault(record["recognizer"], record)
+        found.setdefault(record["recognizer"], {})[record["seed"]] = record
     return found
+
+
+def firsts(done: Iterable[Record]) -> dict[str, Record]:
+    """Return a record of every recognizer that has one of the first seed that most have, in the order of `done`."""
+    return equal_seeds(by_seed(done))[1]
 
 
 def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> str:

@@ -45,7 +45,7 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "no" / "x", tmp_path / "file" / "x", tmp_path / "folder"):
-        with pytest.raises(OSError) as caught:
+        with pytest.raises(OSError, match=r"No such|Not a|Is a") as caught:
             write_whole(path, b"")
         assert caught.value.filename == str(path)
     assert sorted(tmp_path.iterdir()) == [tmp_path / "file", tmp_path / "folder"]
