@@ -165,7 +165,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         if f"<!-- board: {root} -->" not in text:
             raise ValueError(f"{readme}: no line <!-- board: {root} -->: add it, and <!-- end --> below it")
         schemes = found.tables.get("class_weights", pd.DataFrame())
-        text = _between_markers(text, f"board: {root}", to_markdown(found.board, README_COLUMNS))
+        columns = README_COLUMNS if (found.board["status"] == "ok").all() else (*README_COLUMNS, "status")
+        text = _between_markers(text, f"board: {root}", to_markdown(found.board, columns))
         text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
         text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
         if "ensemble_weights" in found.tables:

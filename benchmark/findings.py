@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from benchmark.data import DataError
 from benchmark.kept import load_data_facts
 from benchmark.leaderboard import by_seed, equal_seeds, finished, leaderboard
 from benchmark.store import Record, Store, current_records
+from benchmark.stored import run_digest
+from features.source import code_digest
+from models.registry import recognizers
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,8 @@ class Findings:
     ----------
     root : Path
     records : list of dict
-        All, those that do not go together as rows without scores.
+        All, those that do not go together as rows without scores; finished ones have ``remarks``: whether today's code
+        would make them, by which reason they were carried over, whether a vote is below a member.
     done : list of dict
         Finished records, the best on validation first.
     tables : dict of str to DataFrame
@@ -78,7 +82,7 @@ def find(root: Path) -> Findings:
     """
     root = root if root.name else root.resolve()
     store = Store(root)
-    records = current_records(store)
+    records = _with_remarks(current_records(store))
     if not records:
         raise DataError(f"{root}: no records in runs/: python -m benchmark.run makes them")
     done = finished(records)
@@ -88,6 +92,34 @@ def find(root: Path) -> Findings:
         tables |= {} if schemes.empty else {"class_weights": schemes}
     facts = load_data_facts(store, done[0]["data_fingerprint"]) if done else {}
     return Findings(root, records, done, tables, _with_evidence(leaderboard(records), tables), facts)
+
+
+def _with_remarks(records: Sequence[Record]) -> list[Record]:
+    """Return the records, the finished ones with what a reader must know of them: ``remarks``, a list of str."""
+    known, codes = recognizers(), dict[str, str]()
+    done = by_seed(record for record in records if record["status"] == "ok")
+
+    def is_stale(record: Record) -> bool:
+        """Return whether today's code, as far as it is there, would make another run; it is digested once."""
+        if "reference" in record:  # scored, not run
+            return False
+        entry = known.get(record["recognizer"])
+        if entry and entry.module not in codes:
+            codes[entry.module] = code_digest(entry.module)
+        return entry is None or run_digest(record, codes[entry.module]) != record["digest"]
+
+    def remarks(record: Record) -> list[str]:
+        found = ["stale: made by earlier code"] if is_stale(record) else []
+        found += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
+        members = [done.get(name, {}).get(record["seed"]) for name in record.get("members", {})]
+        better = [
+            each["recognizer"]
+            for each in members
+            if each and any(each["valid"][metric] > record["valid"][metric] for metric in ("accuracy", "macro_f1"))
+        ]
+        return found + ([f"below its member {' and '.join(better)} on validation"] if better else [])
+
+    return [{**record, "remarks": remarks(record)} if record["status"] == "ok" else record for record in records]
 
 
 def _with_evidence(board: pd.DataFrame, tables: Tables) -> pd.DataFrame:

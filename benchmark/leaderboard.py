@@ -61,7 +61,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     ----------
     records : iterable of dict
         Records of one results folder. Scores are means over the seeds that finished; ``_std`` is their standard
-        deviation, of a sample, where there are several.
+        deviation, of a sample, where there are several. What has to be known of a finished run, its ``remarks``, is
+        its status.
 
     Returns
     -------
@@ -129,8 +130,7 @@ def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> st
 def _row(runs: list[Record]) -> dict[str, Any]:
     done = [run for run in runs if run["status"] == "ok"]
     row: dict[str, Any] = {"recognizer": runs[0]["recognizer"], "family": runs[0]["family"], "seeds": len(done)}
-    problems = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
-    row["status"] = "; ".join(sorted(problems)) or "ok"
+    row["status"] = _status(runs)
     if not done:
         return row
 
@@ -149,6 +149,18 @@ def _row(runs: list[Record]) -> dict[str, Any]:
     for cost in ("fit_seconds", "ms_per_face", "artifact_mb"):
         row[cost] = mean("cost", cost)
     return row
+
+
+def _status(runs: Sequence[Record]) -> str:
+    """Return what is wrong with runs, and what has to be known of the finished, with the seed if not of all."""
+    done = [run for run in runs if run["status"] == "ok"]
+    said = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
+    seeds: dict[str, list[str]] = {}
+    for run in done:
+        for words in run.get("remarks", []):
+            seeds.setdefault(words, []).append(str(run["seed"]))
+    said |= {words if len(of) == len(done) else f"{words} (seed {', '.join(of)})" for words, of in seeds.items()}
+    return "; ".join(sorted(said)) or "ok"
 
 
 def _at(record: Any, path: Sequence[str]) -> float:
