@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.leaderboard import finished, firsts
+from benchmark.leaderboard import by_seed, equal_seeds, finished
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS
-from benchmark.store import Probabilities, Store, current_records
+from benchmark.store import Record, Store, current_records
 from benchmark.uncertainty import intervals, paired_differences
 from benchmark.weak_classes import WEAK_CLASSES
 
@@ -44,17 +44,23 @@ def class_weight_ablation(roots: Mapping[str, Path], fingerprint: str) -> pd.Dat
     Returns
     -------
     DataFrame
-        Index recognizer, class_weight and metric (`METRICS`), for recognizers with the same first seed under
-        `REFERENCE` and another scheme: ``estimate``, ``low``, ``high`` (95% bootstrap), and ``change``, ``change_low``,
-        ``change_high``, the scheme minus `REFERENCE` on the same faces; fractions.
+        Index recognizer, class_weight and metric (`METRICS`), for recognizers with a seed in common under
+        `REFERENCE` and another scheme, all of one such seed: ``estimate``, ``low``, ``high`` (95% bootstrap), and
+        ``change``, ``change_low``, ``change_high``, the scheme minus `REFERENCE` on the same faces; fractions.
     """
-    runs = {scheme: _firsts(Store(root), fingerprint) for scheme, root in roots.items()}
+    stores = {scheme: Store(root) for scheme, root in roots.items()}
+    runs = {scheme: _runs(store, fingerprint) for scheme, store in stores.items()}
     parts = {}
-    for (name, seed), reference in runs[REFERENCE].items():
-        others = {scheme: found[name, seed] for scheme, found in runs.items() if (name, seed) in found}
-        for scheme, run in others.items() if len(others) > 1 else ():
+    for name, balanced in runs[REFERENCE].items():
+        same = {
+            scheme: {seed: record for seed, record in found.get(name, {}).items() if seed in balanced}
+            for scheme, found in runs.items()
+        }
+        _, records = equal_seeds(same)
+        found = {scheme: stores[scheme].probabilities(record) for scheme, record in records.items()}
+        for scheme, run in found.items() if len(found) > 1 else ():
             y, decided = run.y_test, run.test.argmax(axis=1)
-            change = paired_differences(y, decided, reference.test.argmax(axis=1))
+            change = paired_differences(y, decided, found[REFERENCE].test.argmax(axis=1))
             parts[name, scheme] = intervals(y, decided).join(change.set_axis(CHANGE, axis=1)).loc[list(METRICS)]
     return pd.concat(parts, names=["recognizer", "class_weight"]) if parts else pd.DataFrame()
 
@@ -72,10 +78,9 @@ def ablation_summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("")
 
 
-def _firsts(store: Store, fingerprint: str) -> dict[tuple[str, int], Probabilities]:
-    """Return the probabilities of every recognizer but the floor, by name and first seed, the best first."""
-    return {
-        (name, record["seed"]): store.probabilities(record)
-        for name, record in firsts(finished(current_records(store))).items()
-        if record["data_fingerprint"] == fingerprint and record["family"] != "floor"
-    }
+def _runs(store: Store, fingerprint: str) -> dict[str, dict[int, Record]]:
+    """Return the finished records of every recognizer but the floor, by name and seed, the best first."""
+    done = finished(current_records(store))
+    return by_seed(
+        record for record in done if record["data_fingerprint"] == fingerprint and record["family"] != "floor"
+    )

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from benchmark.decision import compare
 from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus, load_robustness
-from benchmark.leaderboard import firsts
+from benchmark.leaderboard import by_seed, equal_seeds, firsts
 from benchmark.metrics import evaluate, reliability
 from benchmark.store import Probabilities, Record, Store
 from benchmark.uncertainty import intervals, mcnemar_matrix, over_seeds, versus_best
@@ -52,18 +52,17 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         ``average_precision`` and ``confusions``; ``ensemble_weights`` where there are ensembles; ``drop`` where the
         faces are from elsewhere than those fitted on; ``copies``, ``ferplus``, ``robustness`` where these were stored.
     """
-    runs: dict[str, list[Probabilities]] = {}
-    for record in done:
-        runs.setdefault(record["recognizer"], []).append(store.probabilities(record))
-    first_runs = {name: each[0] for name, each in runs.items()}
+    runs = {
+        name: {seed: store.probabilities(record) for seed, record in each.items()}
+        for name, each in by_seed(done).items()
+    }
+    _, first_runs = equal_seeds(runs)
     y = next(iter(first_runs.values())).y_test
-    decided = {name: each.test.argmax(axis=1) for name, each in first_runs.items()}
+    decided = {name: {seed: one.test.argmax(axis=1) for seed, one in each.items()} for name, each in runs.items()}
     tables = {
-        "intervals": _by_recognizer(
-            {name: intervals(y, np.stack([one.test.argmax(axis=1) for one in each])) for name, each in runs.items()}
-        ),
+        "intervals": _by_recognizer({name: intervals(y, np.stack([*each.values()])) for name, each in decided.items()}),
         "mcnemar": mcnemar_matrix(y, decided),
-        "versus_best": versus_best(y, decided, next(iter(decided))),
+        "versus_best": _with_seed(versus_best(y, decided, next(iter(decided))), runs),
         "seeds": over_seeds(done),
         "decision_rules": _by_recognizer({name: compare(each) for name, each in first_runs.items()}),
         "reliability": _by_recognizer(
@@ -99,37 +98,43 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
 
 
 def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFrame:
-    """Return the weight of each member in each ensemble, and whether the ensemble is better than it; of the first seed.
+    """Return the weight of each member in each ensemble, and whether the ensemble is better than it.
 
     Returns
     -------
     DataFrame
-        Index ensemble, member; columns ``weight`` (0: left out; missing where the ensemble states none),
-        ``temperature`` (missing where there is none), ``accuracy_gain`` of the ensemble over the member on test, and
-        its ``p_mcnemar``, not corrected for the number of tests.
+        Index ensemble, member; columns ``seed``, the lowest of both, ``weight`` (0: left out; missing where the
+        ensemble states none), ``temperature`` (missing where there is none), ``accuracy_gain`` of the ensemble over
+        the member on test, and its ``p_mcnemar``, not corrected for the number of tests. Members that share no seed
+        with the ensemble have no row.
     """
-    runs = firsts(done)
+    runs = by_seed(done)
     rows = {}
-    for name, record in runs.items():
-        stated = record.get("ensemble", {})
-        for member in record.get("members", {}):
-            if member not in runs:  # its probabilities are damaged
+    for name, each in runs.items():
+        for member in next(iter(each.values())).get("members", {}):
+            seed, pair = equal_seeds({name: each, member: runs.get(member, {})})
+            if len(pair) < 2:
                 continue
+            record, other = pair[name], pair[member]
+            stated = record.get("ensemble", {})
             rows[name, member] = {
+                "seed": seed,
                 "weight": stated["weights"].get(member, 0.0) if stated.get("weights") else np.nan,
                 "temperature": stated.get("temperatures", {}).get(member, np.nan),
-                "accuracy_gain": record["test"]["accuracy"] - runs[member]["test"]["accuracy"],
+                "accuracy_gain": record["test"]["accuracy"] - other["test"]["accuracy"],
                 "p_mcnemar": mcnemar.loc[name, member],
             }
     names = pd.MultiIndex.from_tuples(rows, names=["ensemble", "member"])
     return pd.DataFrame(
-        list(rows.values()), index=names, columns=["weight", "temperature", "accuracy_gain", "p_mcnemar"]
+        list(rows.values()), index=names, columns=["seed", "weight", "temperature", "accuracy_gain", "p_mcnemar"]
     )
 
 
 def weights_summary(weights: pd.DataFrame) -> pd.DataFrame:
     """Return `ensemble_weights` as text for a page."""
     shown = weights.reset_index()
+    if shown["seed"].nunique() < 2:
+        del shown["seed"]
     shown["weight"] = shown["weight"].map("{:.2f}".format, na_action="ignore")
     shown["accuracy_gain"] = shown["accuracy_gain"].map("{:+.3f}".format)
     shown["p_mcnemar"] = shown["p_mcnemar"].map(_p_value)
@@ -232,10 +237,16 @@ def summary(tables: Tables) -> pd.DataFrame:
 
 
 def verdicts(tables: Tables) -> dict[str, str]:
-    """Return, of every recognizer, ``best``, ``p = …`` or, if chance would do, ``not distinguishable, p = …``."""
+    """Return, of every recognizer, ``best``, ``p = …`` or, if chance would do, ``not distinguishable, p = …``.
+
+    ``no seed in common`` where it cannot be compared with the best.
+    """
     tested = tables["versus_best"]
     words = {name: "best" for name in tables["mcnemar"].index if name not in tested.index}
     for name, row in tested.iterrows():
+        if np.isnan(row["p_holm"]):
+            words[str(name)] = "no seed in common"
+            continue
         p = f"p {_p_value(row['p_holm'])}" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
         words[str(name)] = p if row["distinguishable"] else f"not distinguishable, {p}"
     return words
@@ -264,6 +275,14 @@ def _weak(runs: Mapping[str, Probabilities], table: Any) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame()
     return pd.concat(parts, names=["recognizer", "emotion"]).droplevel(-1)
+
+
+def _with_seed(tested: pd.DataFrame, runs: Mapping[str, Mapping[int, Any]]) -> pd.DataFrame:
+    """Return the tests against the best, which `runs` name first, with the seed that each is of."""
+    best = next(iter(runs))
+    pairs = {name: equal_seeds({best: runs[best], str(name): runs[str(name)]}) for name in tested.index}
+    seeds = [seed if len(pair) > 1 else None for seed, pair in pairs.values()]
+    return tested.assign(seed=pd.array(seeds, "Int64"))
 
 
 def _by_recognizer(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

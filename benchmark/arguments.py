@@ -108,7 +108,7 @@ def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[st
             raise UsageError(f"--set {item}: {entry.name} has the parameters {', '.join(parameters) or 'none'}")
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
             value = text
         overrides.setdefault(name, {})[parameter] = value
     return overrides

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +17,7 @@ from benchmark.ablation import ablation_summary
 from benchmark.analysis import summary, weights_summary
 from benchmark.displays import displays
 from benchmark.figures import save_figure
-from benchmark.findings import FIRST_SEED, Findings, find
+from benchmark.findings import Findings, find
 from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.others import beside_tools, published
 from benchmark.report.page import REPORT, render
@@ -27,7 +27,7 @@ from benchmark.schedule import SCALING
 from benchmark.speed import FOLDER
 from benchmark.speed import summaries as speed
 from benchmark.store import Record
-from models.files import write_json, write_whole
+from models.files import explain, write_json, write_whole
 
 README_COLUMNS = (
     "rank",
@@ -45,11 +45,17 @@ README_COLUMNS = (
 )
 
 
+# The list of the files that are derived; what stood there and is derived no more, is deleted.
+WRITTEN = "derived.txt"
+ALWAYS = {"leaderboard.csv", "leaderboard.md", REPORT, "best.json"}
+FOLDERS = {"analysis", "confusion", "figures"}
+
+
 def derive(root: Path) -> Findings:
     """Write leaderboard, confusion matrices, figures, analysis, report and ``best.json``; return what they say.
 
     Only ``runs/`` is read, and that of other class weights beside this folder, so that everything comes back without
-    the data when it was deleted.
+    the data when it was deleted. Files that an earlier call wrote and this one does not are deleted.
 
     Raises
     ------
@@ -64,37 +70,62 @@ def derive(root: Path) -> Findings:
 
 def _derive(root: Path) -> Findings:
     found = find(root)
+    written = set(_write(found))
+    try:
+        former = set((root / WRITTEN).read_text("utf-8").splitlines()) | ALWAYS
+    except (OSError, ValueError):
+        former = ALWAYS
+    for name in filter(_is_ours, former - written):
+        (root / name).unlink(missing_ok=True)
+    write_whole(root / WRITTEN, "".join(f"{name}\n" for name in sorted(written)).encode())
+    return found
+
+
+def _is_ours(name: str) -> bool:
+    """Return whether it is the path of a file that `derive` may delete, whatever the list of files says."""
+    folder, _, file = name.rpartition("/")
+    return name in ALWAYS or (folder in FOLDERS and file == Path(file).name and file.endswith((".csv", ".png")))
+
+
+def _write(found: Findings) -> Iterator[str]:
+    """Write the files of a results folder one by one; yield the path of each, below the folder."""
+    root = found.root
     found.board.to_csv(root / "leaderboard.csv", index=False)
+    yield "leaderboard.csv"
     columns = [
         name for name in found.board if name in (*COLUMNS, "versus_best", "drop") and found.board[name].notna().any()
     ]
     shown = to_markdown(found.board, columns)
     if not found.done:
         (root / "leaderboard.md").write_text(shown, "utf-8")
-        for name in (REPORT, "best.json"):  # of runs that are gone
-            (root / name).unlink(missing_ok=True)
-        return found
+        yield "leaderboard.md"
+        return
     trust = summary(found.tables)
     tables = {**found.tables, "summary": trust.set_index("recognizer")}
     parts = [heading(found.done[0], found.root.name), shown, to_markdown(trust)]
     if found.several_seeds:
-        parts.insert(1, FIRST_SEED + "\n")
+        parts.insert(1, found.seeds_note + "\n")
     if "class_weights" in tables:
         parts.append(to_markdown(ablation_summary(tables["class_weights"])))
     (root / "leaderboard.md").write_text("\n".join(parts), "utf-8")
+    yield "leaderboard.md"
     for name in ("precision_recall", "reliability"):  # the CSV of their figures
         del tables[name]
     for stem, table in tables.items():
         (root / "analysis").mkdir(exist_ok=True)
         table.to_csv(root / "analysis" / f"{stem}.csv")
+        yield f"analysis/{stem}.csv"
     figures = displays(found)
     for stem, display in figures.items():
         save_figure(display, root / f"{stem}.png")
+        yield f"{stem}.png"
         display.table.to_csv(root / f"{stem}.csv")
+        yield f"{stem}.csv"
     write_whole(root / REPORT, render(found, figures).encode())
+    yield REPORT
     if "drop" not in found.tables:  # faces from elsewhere choose no model
         write_json(root / "best.json", _best(found.done))
-    return found
+        yield "best.json"
 
 
 def heading(record: Record, folder: str) -> str:
@@ -134,7 +165,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         if f"<!-- board: {root} -->" not in text:
             raise ValueError(f"{readme}: no line <!-- board: {root} -->: add it, and <!-- end --> below it")
         schemes = found.tables.get("class_weights", pd.DataFrame())
-        text = _between_markers(text, f"board: {root}", to_markdown(found.board, README_COLUMNS))
+        columns = README_COLUMNS if (found.board["status"] == "ok").all() else (*README_COLUMNS, "status")
+        text = _between_markers(text, f"board: {root}", to_markdown(found.board, columns))
         text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
         text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
         if "ensemble_weights" in found.tables:
@@ -171,7 +203,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.readme:
             update_readme(args.readme, folders)
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        said = explain(error, args.roots[0]) if isinstance(error, OSError) else error
+        print(f"error: {said}", file=sys.stderr)
         return 2
     return 0
 

@@ -38,7 +38,8 @@ def displays(found: Findings) -> dict[str, figures.Display]:
     # The floor takes no time and predicts one emotion for all: it would dwarf the others.
     shown = list(board.index[board["family"] != "floor"]) or list(board.index)
     board = board.loc[shown]
-    bins = found.tables["reliability"].loc[shown]
+    bins = found.tables["reliability"]
+    bins = bins[bins.index.isin(shown, level="recognizer")]
     drawn["figures/reliability"] = figures.ReliabilityDisplay(bins, f"Confidence against accuracy ({title})")
     drawn["figures/cost"] = figures.CostDisplay(_cost(board), f"Accuracy against time ({title})")
     columns = {"valid_macro_f1": "validation", "test_macro_f1": "test"}

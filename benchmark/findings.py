@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,11 @@ from benchmark.ablation import class_weight_ablation, scheme_roots
 from benchmark.analysis import Tables, analyse, verdicts
 from benchmark.data import DataError
 from benchmark.kept import load_data_facts
-from benchmark.leaderboard import finished, leaderboard
+from benchmark.leaderboard import by_seed, equal_seeds, finished, leaderboard
 from benchmark.store import Record, Store, current_records
-
-FIRST_SEED = (
-    "Scores, their intervals and the confusion matrices are of all seeds; the tests between recognizers, the scores "
-    "without copies and against FER+, decision rules, curves and class weights are of the first seed."
-)
+from benchmark.stored import run_digest
+from features.source import code_digest
+from models.registry import recognizers
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +28,8 @@ class Findings:
     ----------
     root : Path
     records : list of dict
-        All, those that do not go together as rows without scores.
+        All, those that do not go together as rows without scores; finished ones have ``remarks``: whether today's code
+        would make them, by which reason they were carried over, whether a vote is below a member.
     done : list of dict
         Finished records, the best on validation first.
     tables : dict of str to DataFrame
@@ -58,6 +57,20 @@ class Findings:
         """Whether some recognizer was run with more than one seed."""
         return len({record["seed"] for record in self.done}) > 1
 
+    @property
+    def seeds_note(self) -> str:
+        """Which numbers are of which seed; empty where there is one seed alone."""
+        if not self.several_seeds:
+            return ""
+        seed, compared = equal_seeds(runs := by_seed(self.done))
+        without = ", ".join(name for name in runs if name not in compared)
+        return (
+            "Scores, their intervals and the confusion matrices are of all seeds. A test between two recognizers is of "
+            "the lowest seed that both have, and empty where they share none; so are class weights. The scores without "
+            "copies, against FER+ and on corrupted faces, decision rules and curves are of the first seed that most "
+            f"recognizers have, seed {seed}{f'; without it: {without}' if without else ''}."
+        )
+
 
 def find(root: Path) -> Findings:
     """Work out the findings of a results folder.
@@ -69,7 +82,7 @@ def find(root: Path) -> Findings:
     """
     root = root if root.name else root.resolve()
     store = Store(root)
-    records = current_records(store)
+    records = _with_remarks(current_records(store))
     if not records:
         raise DataError(f"{root}: no records in runs/: python -m benchmark.run makes them")
     done = finished(records)
@@ -79,6 +92,34 @@ def find(root: Path) -> Findings:
         tables |= {} if schemes.empty else {"class_weights": schemes}
     facts = load_data_facts(store, done[0]["data_fingerprint"]) if done else {}
     return Findings(root, records, done, tables, _with_evidence(leaderboard(records), tables), facts)
+
+
+def _with_remarks(records: Sequence[Record]) -> list[Record]:
+    """Return the records, the finished ones with what a reader must know of them: ``remarks``, a list of str."""
+    known, codes = recognizers(), dict[str, str]()
+    done = by_seed(record for record in records if record["status"] == "ok")
+
+    def is_stale(record: Record) -> bool:
+        """Return whether today's code, as far as it is there, would make another run; it is digested once."""
+        if "reference" in record:  # scored, not run
+            return False
+        entry = known.get(record["recognizer"])
+        if entry and entry.module not in codes:
+            codes[entry.module] = code_digest(entry.module)
+        return entry is None or run_digest(record, codes[entry.module]) != record["digest"]
+
+    def remarks(record: Record) -> list[str]:
+        found = ["stale: made by earlier code"] if is_stale(record) else []
+        found += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
+        members = [done.get(name, {}).get(record["seed"]) for name in record.get("members", {})]
+        better = [
+            each["recognizer"]
+            for each in members
+            if each and any(each["valid"][metric] > record["valid"][metric] for metric in ("accuracy", "macro_f1"))
+        ]
+        return found + ([f"below its member {' and '.join(better)} on validation"] if better else [])
+
+    return [{**record, "remarks": remarks(record)} if record["status"] == "ok" else record for record in records]
 
 
 def _with_evidence(board: pd.DataFrame, tables: Tables) -> pd.DataFrame:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from benchmark.store import Record
 
+Run = TypeVar("Run")
 COLUMNS = (
     "rank",
     "recognizer",
@@ -59,7 +61,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     ----------
     records : iterable of dict
         Records of one results folder. Scores are means over the seeds that finished; ``_std`` is their standard
-        deviation, of a sample, where there are several.
+        deviation, of a sample, where there are several. What has to be known of a finished run, its ``remarks``, is
+        its status.
 
     Returns
     -------
@@ -81,12 +84,34 @@ def finished(records: Iterable[Record]) -> list[Record]:
     return sorted(done, key=lambda record: (place[record["recognizer"]], record["seed"]))
 
 
-def firsts(done: Iterable[Record]) -> dict[str, Record]:
-    """Return the record of the first seed of every recognizer, in the order of `done`."""
-    found: dict[str, Record] = {}
+def equal_seeds(runs: Mapping[str, Mapping[int, Run]]) -> tuple[int | None, dict[str, Run]]:
+    """Return the lowest of the seeds that most have, and what each that has it has of it.
+
+    Runs of different seeds are never compared: whoever has no run of that seed is left out.
+
+    Parameters
+    ----------
+    runs : mapping of str to mapping of int to object
+        What is compared, by name and seed.
+    """
+    counts = Counter(seed for each in runs.values() for seed in each)
+    if not counts:
+        return None, {}
+    seed = min(counts, key=lambda seed: (-counts[seed], seed))
+    return seed, {name: each[seed] for name, each in runs.items() if seed in each}
+
+
+def by_seed(done: Iterable[Record]) -> dict[str, dict[int, Record]]:
+    """Return records by recognizer and seed, in the order of `done`."""
+    found: dict[str, dict[int, Record]] = {}
     for record in done:
-        found.setdefault(record["recognizer"], record)
+        found.setdefault(record["recognizer"], {})[record["seed"]] = record
     return found
+
+
+def firsts(done: Iterable[Record]) -> dict[str, Record]:
+    """Return a record of every recognizer that has one of the first seed that most have, in the order of `done`."""
+    return equal_seeds(by_seed(done))[1]
 
 
 def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> str:
@@ -105,8 +130,7 @@ def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> st
 def _row(runs: list[Record]) -> dict[str, Any]:
     done = [run for run in runs if run["status"] == "ok"]
     row: dict[str, Any] = {"recognizer": runs[0]["recognizer"], "family": runs[0]["family"], "seeds": len(done)}
-    problems = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
-    row["status"] = "; ".join(sorted(problems)) or "ok"
+    row["status"] = _status(runs)
     if not done:
         return row
 
@@ -125,6 +149,18 @@ def _row(runs: list[Record]) -> dict[str, Any]:
     for cost in ("fit_seconds", "ms_per_face", "artifact_mb"):
         row[cost] = mean("cost", cost)
     return row
+
+
+def _status(runs: Sequence[Record]) -> str:
+    """Return what is wrong with runs, and what has to be known of the finished, with the seed if not of all."""
+    done = [run for run in runs if run["status"] == "ok"]
+    said = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
+    seeds: dict[str, list[str]] = {}
+    for run in done:
+        for words in run.get("remarks", []):
+            seeds.setdefault(words, []).append(str(run["seed"]))
+    said |= {words if len(of) == len(done) else f"{words} (seed {', '.join(of)})" for words, of in seeds.items()}
+    return "; ".join(sorted(said)) or "ok"
 
 
 def _at(record: Any, path: Sequence[str]) -> float:

@@ -66,7 +66,7 @@ class OutsideSet:
     @property
     def name(self) -> str:
         """The folder's name, with nothing in it that a path or a shell could take for something else."""
-        return re.sub(r"[^\w.-]+", "-", Path(self.folder).resolve().name)
+        return re.sub(r"[^\w.-]+", "-", Path(self.folder).resolve().name) or "root"
 
     @property
     def protocol(self) -> str:

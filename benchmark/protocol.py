@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.files import file_name
 from models.labels import EMOTIONS
 
 CLASS_WEIGHTS = ("balanced", "frequency", "none")
@@ -67,12 +69,27 @@ class Setting:
         parts = [self.protocol.name]
         parts += [self.class_weight] if self.class_weight != "balanced" else []
         parts += [f"limit{self.limit}"] if self.limit else []
-        parts += [
-            f"{name}.{parameter}={value}"
+        return "-".join(parts + ([file_name("-".join(self.changes))] if self.changes else []))
+
+    @property
+    def changes(self) -> list[str]:
+        """The overrides as ``NAME.PARAM=VALUE``, each of which says its value alone."""
+        return [
+            f"{name}.{parameter}={_as_text(value)}"
             for name, parameters in sorted(self.overrides.items())
             for parameter, value in sorted(parameters.items())
         ]
-        return "-".join(parts)
+
+
+def _as_text(value: Any) -> str:
+    """Return what `--set` reads as this value: words as they are, unless they would be taken for a number."""
+    if not isinstance(value, str):
+        return repr(value)
+    try:
+        ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return repr(value) if "-" in value else value
+    return repr(value)
 
 
 def class_weights(y: ArrayLike, scheme: str) -> NDArray[np.float64]:

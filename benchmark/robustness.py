@@ -17,6 +17,7 @@ from benchmark.data import DataError, Split
 from benchmark.kept import store_robustness
 from benchmark.store import Store
 from benchmark.stored import models_and_data
+from models.files import explain
 from models.prediction import side_by_side
 
 NOTHING = "none"
@@ -103,7 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         store_robustness(Store(args.root), list(records.values()), robustness(recognizers, faces))
         derive(args.root)
     except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        said = explain(error, args.root) if isinstance(error, OSError) else error
+        print(f"error: {said}", file=sys.stderr)
         return 2
     return 0
 

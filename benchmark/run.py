@@ -22,6 +22,7 @@ from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
 from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_long
 from benchmark.store import Record, Store
 from benchmark.study import Run, Study, StudyError
+from models.files import explain
 from models.registry import Entry, recognizers
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _main(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        return _cannot_write(args, error)
+        print(f"error: {explain(error, Path(args.results), 'choose --results DIR')}", file=sys.stderr)
+        return 2
 
 
 def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
@@ -78,16 +80,14 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
-    studies, seconds = zip(*(_study(args, entries, data, setting) for setting in settings), strict=True)
+    studies, states, seconds = zip(*(_study(args, entries, data, setting) for setting in settings), strict=True)
     if args.dry_run:
-        for study in studies:
-            _print_states(args, study)
+        for study, state in zip(studies, states, strict=True):
+            _print_states(args, study, state)
         return 0
     with ExitStack() as stack:
         ways = _ways(args, studies, seconds, stack)
-        codes = [
-            _execute(args, study, votes, times, way) for study, times, way in zip(studies, seconds, ways, strict=True)
-        ]
+        codes = [_execute(*each, votes) for each in zip(studies, states, seconds, ways, strict=True)]
     compared = Path(args.results) / data.name / Setting(protocol, CLASS_WEIGHTS[0], args.limit, overrides).folder
     if CLASS_WEIGHTS[0] not in schemes and Store(compared).records():
         from benchmark.derive import derive
@@ -96,16 +96,10 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     return max(codes)
 
 
-def _cannot_write(args: argparse.Namespace, error: OSError) -> int:
-    fix = "make it writable, free some space, or choose --results DIR"
-    print(f"error: {error.filename or args.results}: {error.strerror}: {fix}", file=sys.stderr)
-    return 2
-
-
 def _study(
     args: argparse.Namespace, entries: Sequence[Entry], data: Dataset, setting: Setting
-) -> tuple[Study, dict[str, float]]:
-    """Return the study of a setting, and how long its runs are expected to take."""
+) -> tuple[Study, list[str], dict[str, float]]:
+    """Return the study of a setting, the state of each of its runs, and how long they are expected to take."""
     root = Path(args.results) / data.name / setting.folder
     others = {record["data_fingerprint"] for record in Store(root).records()} - {data.fingerprint}
     if others:
@@ -113,22 +107,25 @@ def _study(
     results, faces = Path(args.results), len(data[setting.protocol.fit])
     seconds = expected_seconds(results, [root, results / REFERENCE], faces)
     study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True)
-    todo = {run.entry.name for run in study.runs if study.state(run, args.rerun) not in ("fresh", "broken")}
+    states = [study.state(run, args.rerun) for run in study.runs]
+    todo = {run.entry.name for run in _unfinished(study, states)}
     for warning in too_long(results, {name: seconds[name] for name in seconds if name in todo}, faces):
         print(f"warning: {warning}", file=sys.stderr)
-    return study, seconds
+    return study, states, seconds
 
 
-def _print_states(args: argparse.Namespace, study: Study) -> None:
+def _unfinished(study: Study, states: Sequence[str]) -> list[Run]:
+    return [run for run, state in zip(study.runs, states, strict=True) if state not in ("fresh", "broken")]
+
+
+def _print_states(args: argparse.Namespace, study: Study, states: Sequence[str]) -> None:
     if len(args.class_weight) > 1:
         print(f"{study.setting.folder}:")
-    for run in study.runs:
-        print(f"{run.entry.name:20} seed {run.seed}  {study.state(run, args.rerun)}")
+    for run, state in zip(study.runs, states, strict=True):
+        print(f"{run.entry.name:20} seed {run.seed}  {state}")
 
 
-def _execute(
-    args: argparse.Namespace, study: Study, votes: Votes | None, seconds: Mapping[str, float], way: Way
-) -> int:
+def _execute(study: Study, states: Sequence[str], seconds: Mapping[str, float], way: Way, votes: Votes | None) -> int:
     # Before the runs: a signal that comes while Keras imports matplotlib leaves it in halves, and nothing can draw.
     import seaborn  # noqa: F401
 
@@ -138,15 +135,17 @@ def _execute(
     failed, stopped = False, None
     pending = list(study.runs)
     bar = tqdm(total=len(pending), unit="run", disable=None)
-    _announce(bar, study, pending, args.rerun, seconds)
+    todo = [run for run in _unfinished(study, states) if not run.entry.skip()]
+    _announce(bar, pending, todo, seconds)
     try:
         for run, _, record in way():
             if record["status"] == "failed":
                 failed = True
                 tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
             pending.remove(run)
+            todo = [each for each in todo if each != run]
             bar.update()
-            _announce(bar, study, pending, args.rerun, seconds)
+            _announce(bar, pending, todo, seconds)
     except (KeyboardInterrupt, StudyError) as stop:
         caught()
         stopped = stop
@@ -201,14 +200,13 @@ def _print_board(found: Findings, scores: Sequence[str], others: str) -> None:
     print(f"\n{found.root}: leaderboard, report.html, confusion matrices, figures, {others}")
 
 
-def _announce(bar: tqdm, study: Study, pending: Sequence[Run], rerun: bool, seconds: Mapping[str, float]) -> None:
-    """Show the next run, and how long all that are to come are expected to take."""
+def _announce(bar: tqdm, pending: Sequence[Run], todo: Sequence[Run], seconds: Mapping[str, float]) -> None:
+    """Show the next run, and how long those that have to be done are expected to take."""
     if bar.disable or not pending:
         return
     bar.set_description(pending[0].entry.name)
-    todo = [run.entry for run in pending if study.state(run, rerun) not in ("fresh", "broken") and not run.entry.skip()]
-    left = sum(seconds.get(entry.name, 0.0) for entry in todo)
-    about = "about" if all(entry.name in seconds or entry.members for entry in todo) else "at least"
+    left = sum(seconds.get(run.entry.name, 0.0) for run in todo)
+    about = "about" if all(run.entry.name in seconds or run.entry.members for run in todo) else "at least"
     bar.set_postfix_str(f"{about} {in_words(left)} to go" if left else "")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data import DataError, Dataset, load_dataset
-from benchmark.leaderboard import finished, firsts
+from benchmark.leaderboard import by_seed, equal_seeds, finished
 from benchmark.store import Record, Store, current_records
 from features.source import code_digest
 from models.artifacts import ArtifactError, load
@@ -64,22 +64,24 @@ def _check(recognizer: Any, record: Record | None) -> None:
 
 
 def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:
-    """Return the finished records of a results folder by recognizer, those whose names match.
+    """Return the finished records of a results folder by recognizer, those whose names match, all of one seed.
 
     Raises
     ------
     DataError
         If there is none.
     """
-    done = firsts(finished(current_records(Store(root))))
+    done = by_seed(finished(current_records(Store(root))))
     if not done:
         raise DataError(f"{root}: no finished run: python -m benchmark.run makes them, or give another --results")
-    if not patterns:
-        return done
-    for pattern in patterns:
+    for pattern in patterns or ():
         if not fnmatch.filter(done, pattern):
             raise DataError(f"--models {pattern}: not in {root}, which has {', '.join(done)}")
-    return {name: record for name, record in done.items() if any(fnmatch.fnmatch(name, each) for each in patterns)}
+    wanted = {name: runs for name, runs in done.items() if any(fnmatch.fnmatch(name, each) for each in patterns or "*")}
+    seed, chosen = equal_seeds(wanted)
+    for name in wanted.keys() - chosen:
+        print(f"note: without {name}: it has no run of seed {seed}, of which the others are", file=sys.stderr)
+    return chosen
 
 
 def present(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:

@@ -12,10 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from benchmark.leaderboard import equal_seeds
 from benchmark.metrics import evaluate, macro_f1
 from benchmark.store import Record
 from models.labels import EMOTIONS
 
+Predictions = Mapping[str, ArrayLike | Mapping[int, ArrayLike]]
+Right = Mapping[int, NDArray[np.bool_]]
 N_EMOTIONS = len(EMOTIONS)
 OVERALL = ("accuracy", "macro_f1", "balanced_accuracy")
 METRICS = (*OVERALL, *(f"recall_{emotion}" for emotion in EMOTIONS))
@@ -97,7 +100,7 @@ def paired_differences(
     return _percentiles([scores[0][metric] - scores[1][metric] for metric in METRICS], first - second, level)
 
 
-def mcnemar_matrix(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
+def mcnemar_matrix(y: ArrayLike, predictions: Predictions) -> pd.DataFrame:
     """Return the p-value of McNemar's test between all pairs of recognizers, not corrected for their number.
 
     The null hypothesis is that both are equally accurate. With fewer than `EXACT_BELOW` faces that only one of the two
@@ -107,13 +110,13 @@ def mcnemar_matrix(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.Dat
     ----------
     y : array-like of shape (n_faces,), dtype int
         True labels.
-    predictions : mapping of str to array-like of shape (n_faces,), dtype int
-        Predicted labels of each recognizer, one seed of it.
+    predictions : mapping of str to array-like of shape (n_faces,), dtype int, or to a mapping of int to such
+        Predicted labels of each recognizer, of one seed or by seed: a pair is compared on the lowest seed of both.
 
     Returns
     -------
     DataFrame of shape (n_recognizers, n_recognizers)
-        Symmetric, with ones on the diagonal.
+        Symmetric, with ones on the diagonal; NaN where two share no seed.
 
     Raises
     ------
@@ -129,14 +132,14 @@ def mcnemar_matrix(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.Dat
     """
     right = _right(y, predictions)
     return pd.DataFrame(
-        [[_p_value(*_discordant(one, other)) for other in right.values()] for one in right.values()],
+        [[_compared(one, other)["p"] for other in right.values()] for one in right.values()],
         index=pd.Index(right, name="recognizer"),
         columns=list(right),
         dtype=float,
     )
 
 
-def versus_best(y: ArrayLike, predictions: Mapping[str, ArrayLike], best: str) -> pd.DataFrame:
+def versus_best(y: ArrayLike, predictions: Predictions, best: str) -> pd.DataFrame:
     """Compare every recognizer with the best by McNemar's test, corrected for the number of comparisons.
 
     Parameters
@@ -150,7 +153,8 @@ def versus_best(y: ArrayLike, predictions: Mapping[str, ArrayLike], best: str) -
     -------
     DataFrame
         A row each other recognizer, in the order of `predictions`: ``only_best_right``, ``only_other_right`` (faces),
-        ``p``, ``p_holm`` and ``distinguishable``, whether ``p_holm`` is below `ALPHA`.
+        ``p``, ``p_holm`` and ``distinguishable``, whether ``p_holm`` is below `ALPHA`. One that shares no seed with the
+        best has no numbers and counts as no comparison.
 
     Raises
     ------
@@ -166,12 +170,12 @@ def versus_best(y: ArrayLike, predictions: Mapping[str, ArrayLike], best: str) -
     """
     right = _right(y, predictions)
     reference = right.pop(best)
-    counts = [_discordant(reference, other) for other in right.values()]
-    table = pd.DataFrame(
-        counts, index=pd.Index(right, name="recognizer"), columns=["only_best_right", "only_other_right"], dtype=int
-    )
-    table["p"] = np.array([_p_value(*pair) for pair in counts], dtype=float)
-    table["p_holm"] = multipletests(table["p"], method="holm")[1] if counts else table["p"]
+    rows = [_compared(reference, other) for other in right.values()]
+    counts = ["only_best_right", "only_other_right"]
+    table = pd.DataFrame(rows, index=pd.Index(right, name="recognizer"), columns=[*counts, "p"])
+    table = table.astype({**dict.fromkeys(counts, "Int64"), "p": float})
+    tested = table["p"].dropna()
+    table["p_holm"] = pd.Series(multipletests(tested, method="holm")[1] if len(tested) else [], tested.index, float)
     table["distinguishable"] = table["p_holm"] < ALPHA
     return table
 
@@ -256,18 +260,27 @@ def _scores(confusion: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.column_stack([accuracy, macro_f1(right, predicted, true), np.nanmean(recall, axis=1), recall])
 
 
-def _right(y: ArrayLike, predictions: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.bool_]]:
+def _right(y: ArrayLike, predictions: Predictions) -> dict[str, Right]:
+    """Return which faces each recognizer gets right, by seed."""
     truth = _labels(y)
-    labels = {name: _labels(values) for name, values in predictions.items()}
-    for name, predicted in labels.items():
-        if predicted.shape != truth.shape:
-            raise ValueError(f"{name}: {len(predicted)} predictions for {len(truth)} faces")
-    return {name: predicted == truth for name, predicted in labels.items()}
+    right: dict[str, Right] = {}
+    for name, values in predictions.items():
+        seeds = values if isinstance(values, Mapping) else {0: values}
+        labels = {seed: _labels(each) for seed, each in seeds.items()}
+        for predicted in labels.values():
+            if predicted.shape != truth.shape:
+                raise ValueError(f"{name}: {len(predicted)} predictions for {len(truth)} faces")
+        right[name] = {seed: predicted == truth for seed, predicted in labels.items()}
+    return right
 
 
-def _discordant(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return how many faces only the one and only the other gets right."""
-    return int((one & ~other).sum()), int((other & ~one).sum())
+def _compared(one: Right, other: Right) -> dict[str, float]:
+    """Return of the lowest seed of both how many faces only the one and only the other gets right, and p."""
+    _, pair = equal_seeds({"one": one, "other": other})
+    if len(pair) < 2:
+        return {"p": np.nan}
+    only = int((pair["one"] & ~pair["other"]).sum()), int((pair["other"] & ~pair["one"]).sum())
+    return {"only_best_right": only[0], "only_other_right": only[1], "p": _p_value(*only)}
 
 
 def _p_value(only_one: int, only_other: int) -> float:

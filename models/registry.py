@@ -7,9 +7,13 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 from typing import Any, TypeVar
 
 import models
@@ -99,7 +103,13 @@ def gpu_is_seen() -> bool:
     return bool(import_keras().distribution.list_devices("gpu"))
 
 
-_registered: dict[str, Entry] = {}
+class RegistryError(ValueError):
+    """A recognizer cannot have its name; the message names the files and says the fix."""
+
+
+# Every entry, and the loading of the file that it came from: a file that is loaded anew may register its name again.
+_registered: dict[str, tuple[Entry, ModuleSpec | None]] = {}
+_DECORATOR = re.compile(rb"^[ \t]*@[ \t]*(\w+\.)*recognizer\b", re.MULTILINE)
 
 
 def recognizer(
@@ -123,29 +133,64 @@ def recognizer(
         ``gpu`` to be skipped where no GPU is seen, unless it is named.
     space : mapping of str to Range or tuple, optional
         What ``python -m benchmark.tune`` may try for each parameter.
+
+    Raises
+    ------
+    RegistryError
+        If another file, or another function of the same one, has that name, or the file is called otherwise.
     """
 
     def register(factory: Factory) -> Factory:
         name = factory.__name__
-        _registered[name] = Entry(name, family, factory, members, requires, tier, space or {})
+        loading = getattr(sys.modules.get(factory.__module__), "__spec__", None)
+        _check_name(name, factory.__module__, loading)
+        _registered[name] = Entry(name, family, factory, members, requires, tier, space or {}), loading
         return factory
 
     return register
 
 
+def _check_name(name: str, module: str, loading: ModuleSpec | None) -> None:
+    earlier, loaded = _registered.get(name, (None, None))
+    if earlier and earlier.module == module and loading and loading is loaded:
+        raise RegistryError(f"{_file(module)} has two recognizers called {name}: rename one")
+    if earlier and earlier.module != module:
+        raise RegistryError(f"{_file(module)} and {_file(earlier.module)} both have a recognizer {name}: rename one")
+    package, _, stem = module.rpartition(".")
+    if package == models.__name__ and name != stem:
+        other = importlib.util.find_spec(f"{package}.{name}")
+        taken = f", and {name} is the file {other.origin}" if other else ""
+        raise RegistryError(f"{_file(module)}: its recognizer is called {name}{taken}: name the function {stem}")
+
+
+def _file(module: str) -> str:
+    return str(getattr(sys.modules.get(module), "__file__", module))
+
+
 def recognizers() -> dict[str, Entry]:
     """Return every recognizer by name, members before the ensembles that combine them.
 
-    A file that cannot be imported is an entry with its `error`, so that it is reported and not lost.
+    A recognizer's file that cannot be imported is an entry with its `error`, so that it is reported and not lost. Of
+    other files only what recognizers import matters, and those then say what is wrong with it.
     """
     broken: dict[str, Entry] = {}
     for module in pkgutil.iter_modules(models.__path__):
         try:
             importlib.import_module(f"models.{module.name}")
-        except Exception as error:  # whatever a broken file raises is its row in the board
-            broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
-    found = {**_registered, **broken}
+        except (Exception, SystemExit) as error:  # whatever a broken file raises is its row in the board
+            if _has_recognizer(module):
+                broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
+    found = {**{name: entry for name, (entry, _) in _registered.items()}, **broken}
     return dict(sorted(found.items(), key=lambda item: (bool(item[1].members), item[0])))
+
+
+def _has_recognizer(module: pkgutil.ModuleInfo) -> bool:
+    """Return whether a file decorates a recognizer, by its text: it may be no Python."""
+    spec = importlib.util.find_spec(f"models.{module.name}")
+    try:
+        return bool(spec and spec.origin and _DECORATOR.search(Path(spec.origin).read_bytes()))
+    except OSError:  # nobody can say
+        return True
 
 
 def find(name: str, known: Mapping[str, Entry] | None = None) -> Entry:

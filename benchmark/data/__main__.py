@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.data import DataError, load_dataset
 from benchmark.data.folders import parse_labels
+from models.files import explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def _describe(options: argparse.Namespace) -> None:
     try:
         save_figure(DistributionDisplay(description.counts.T, f"Class distribution of {description.name}"), figure)
     except OSError as error:
-        raise DataError(f"{figure}: cannot be written ({error.strerror}): give another --figure PATH") from error
+        raise DataError(explain(error, figure, "give another --figure PATH")) from error
     print(f"\nClass distribution: {figure}")
 
 

@@ -13,7 +13,7 @@ from benchmark.findings import find
 from benchmark.report.faces import confident_errors
 from benchmark.report.page import REPORT, render
 from models.artifacts import DEFAULT_RESULTS
-from models.files import write_whole
+from models.files import explain, write_whole
 
 WITH_FACES = "report_faces.html"
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {path}: cannot be written ({error.strerror}): give another --output HTML", file=sys.stderr)
+        print(f"error: {explain(error, path, 'give another --output HTML')}", file=sys.stderr)
         return 2
     print(path)
     if args.faces:

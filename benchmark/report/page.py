@@ -17,7 +17,7 @@ from benchmark.ablation import ablation_summary
 from benchmark.analysis import weights_summary
 from benchmark.ferplus import LABELS_ROW
 from benchmark.figures import Display, to_svg
-from benchmark.findings import FIRST_SEED, Findings
+from benchmark.findings import Findings
 from benchmark.others import beside_tools, published
 from benchmark.robustness import summary as robust
 from benchmark.store import Record
@@ -69,7 +69,6 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
     first = found.done[0]
     return environment.get_template("template.html").render(
         found=found,
-        first_seed=FIRST_SEED if found.several_seeds else "",
         first=first,
         protocol=first["protocol"],
         emotions=EMOTIONS,
@@ -118,7 +117,8 @@ def _rows(found: Findings) -> list[dict[str, Any]]:
             low, high = line.get(f"{key}_low"), line.get(f"{key}_high")
             drop = line.get(key.replace("without", "drop"))
             small = _interval(low, high) if low is not None else f"{-drop:+.3f}" if key.startswith("without") else ""
-            cells.append({"value": line[key], "text": f"{line[key]:.{decimals}f}", "small": small})
+            text = "" if pd.isna(line[key]) else f"{line[key]:.{decimals}f}"
+            cells.append({"value": line[key] if text else "", "text": text, "small": small if text else ""})
         rows.append({**line.to_dict(), "emotions": emotions, "cells": cells, "params": own[0]["params"]})
     return rows
 
@@ -245,7 +245,10 @@ def _compared(found: Findings) -> dict[str, Any]:
             for name in names
         },
         "confusion": {name: counts.tolist() for name, counts in confusion.items()},
-        "mcnemar": found.tables["mcnemar"].map(lambda p: float(f"{p:.4g}")).to_dict("index"),
+        "mcnemar": {
+            one: {other: None if np.isnan(p) else float(f"{p:.4g}") for other, p in line.items()}
+            for one, line in found.tables["mcnemar"].to_dict("index").items()
+        },
     }
 
 

@@ -68,6 +68,9 @@ def test_different_seeds_are_not_compared(roots, record, probabilities):
     for scheme, seed in (("balanced", 0), ("none", 1)):
         Store(roots[scheme]).write(record("c", BALANCED, BALANCED, seed=seed, class_weight=scheme), probabilities)
     assert class_weight_ablation(roots, "f").index.unique(level="recognizer").tolist() == ["a"]
+    Store(roots["balanced"]).write(record("c", BALANCED, BALANCED, seed=1), probabilities)
+    table = class_weight_ablation(roots, "f")
+    assert table.loc[("c", "none"), "change"].tolist() == [0, 0, 0, 0], "seed 1 with seed 1"
 
 
 def test_schemes_that_share_no_recognizer_make_no_section(tmp_path, record, probabilities):

@@ -4,6 +4,7 @@ import pytest
 
 from benchmark.analysis import analyse, summary, verdicts, weights_summary, without_copies
 from benchmark.data import Dataset
+from benchmark.derive import derive
 from benchmark.duplicates import Copies
 from benchmark.kept import (
     COPIES,
@@ -19,8 +20,10 @@ from benchmark.kept import (
     store_ferplus,
     store_robustness,
 )
+from benchmark.leaderboard import finished
 from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.store import Store
+from benchmark.store import Probabilities, Store
+from benchmark.stored import choose
 from benchmark.study import Study
 from models.registry import recognizers
 
@@ -80,6 +83,50 @@ def test_ensemble_weights_stand_beside_the_gain(tmp_path, record, probabilities)
         "accuracy_gain": "+1.000",
         "p_mcnemar": "0.016",
     }
+
+
+@pytest.fixture
+def unequal(tmp_path, record):
+    """Returns the store: a vote of seed 1, all right; members of seeds 0, all wrong, and 1, all right; others."""
+    store = Store(tmp_path / "kaggle")
+    y, sure, wrong = np.arange(7), np.eye(7, dtype=np.float32), np.roll(RIGHT, 1).tolist()
+
+    def add(name, seed, test, **entries):
+        probabilities = Probabilities(sure, sure[test] * 0.93 + 0.01, y, y)
+        return store.write(record(name, RIGHT, test, seed=seed, **entries), probabilities)["probabilities_sha256"]
+
+    add("member", 0, wrong)
+    sums = {"member": add("member", 1, RIGHT)}
+    add("vote", 1, RIGHT, members=sums, ensemble={"weights": {"member": 1.0}})
+    add("lonely", 5, wrong)
+    return store
+
+
+def test_equal_seeds_are_compared(unequal):
+    tables = analyse(unequal, finished(unequal.records()))
+    row = tables["ensemble_weights"].loc[("vote", "member")]
+    assert row[["seed", "accuracy_gain", "p_mcnemar"]].tolist() == [1, 0, 1]
+    assert tables["mcnemar"].loc["vote", "member"] == 1
+    assert tables["mcnemar"]["lonely"].dropna().to_dict() == {"lonely": 1}
+    tested = tables["versus_best"]
+    assert tested.index.tolist() == ["member", "vote"]
+    assert verdicts(tables) == {"lonely": "best", "member": "no seed in common", "vote": "no seed in common"}
+
+
+def test_a_board_of_unequal_seeds_has_a_page(unequal):
+    found = derive(unequal.root)
+    assert found.seeds_note.endswith("have, seed 1; without it: lonely.")
+    assert found.seeds_note in (unequal.root / "leaderboard.md").read_text()
+    board = found.board.set_index("recognizer")
+    assert board["rank"].notna().all()
+    assert found.tables["decision_rules"].index.unique(level=0).tolist() == ["member", "vote"]
+    assert "nan" not in (unequal.root / "report.html").read_text().lower().split("<script")[0]
+
+
+def test_what_is_measured_is_of_one_seed(unequal, capsys):
+    assert {name: record["seed"] for name, record in choose(unequal.root, None).items()} == {"member": 1, "vote": 1}
+    assert "without lonely: it has no run of seed 1" in capsys.readouterr().err
+    assert choose(unequal.root, ["lonely"])["lonely"]["seed"] == 5
 
 
 def test_a_test_split_of_copies_alone_still_has_a_board(faces, tmp_path):

@@ -114,8 +114,35 @@ def test_an_ensemble_of_a_member_that_ran_again_is_stale(tmp_path, record, proba
     assert statuses(store)["ensemble"] == "stale a member ran again since, run it again"
 
 
+def test_what_is_derived_no_more_is_deleted_and_nothing_else(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    course = {name: [0.3, 0.2] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+    store.write(record("a", RIGHT, RIGHT), probabilities)
+    derive(store.root)
+    alone = snapshot(store.root)
+    gone = {"runs/b/seed0.json", "runs/b/seed0.npz", "models/b.h5"}
+    store.write(record("b", WRONG, WRONG, history=course), probabilities)
+    derive(store.root)
+    assert {"confusion/b.png", "figures/training_b_seed0.csv"} <= set(snapshot(store.root))
+    own = {"confusion/mine.csv", "figures/mine.png", "analysis/notes.csv", "notes.md", "report_faces.html"}
+    for name in {*own, "models/b.h5"}:
+        (store.root / name).parent.mkdir(exist_ok=True)
+        (store.root / name).write_text("kept")
+    with (store.root / "derived.txt").open("a") as file:
+        file.write("../kept.csv\nruns/a/seed0.json\nmodels/b.h5\nfigures/../notes.md\nfigures/.\n\n/kept.csv\n")
+    (tmp_path / "kept.csv").touch()
+    for name in gone - {"models/b.h5"}:
+        (store.root / name).unlink()
+    derive(store.root)
+    after = snapshot(store.root)
+    assert set(after) == set(alone) | own | {"models/b.h5"}
+    assert {name: after[name] for name in alone} == alone
+    assert (tmp_path / "kept.csv").exists()
+
+
 def test_only_failures_still_make_a_board(tmp_path, record):
     Store(tmp_path).write(record("a", RIGHT, RIGHT, status="failed", error="ValueError: no"))
+    (tmp_path / "best.json").touch()  # of runs that are gone
     derive(tmp_path)
     assert "failed: ValueError: no" in (tmp_path / "leaderboard.md").read_text()
     assert not (tmp_path / "best.json").exists()

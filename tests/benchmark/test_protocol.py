@@ -42,3 +42,34 @@ def test_whatever_sets_runs_apart_shows_in_the_path():
     assert Setting(kaggle).folder == "kaggle"
     other = Setting(kaggle, "frequency", 500, {"hog_svm": {"C": 3}})
     assert other.folder == "kaggle-frequency-limit500-hog_svm.C=3"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["../../x", "..", "a/b", "a\nb", "a b", "x" * 300, "1", "None", "a-b.c=d", "mixed_bfloat16", "(" * 300, ""]
+    + [1, 0.5, -1, 1e-5, None, True, (9,), (1, 2)],
+)
+def test_every_value_has_a_folder_of_its_own_and_comes_back(value, tmp_path):
+    from benchmark.arguments import parse_overrides
+    from models.registry import Entry
+
+    setting = Setting(PROTOCOLS["kaggle"], overrides={"cnn": {"precision": value}})
+    path = tmp_path / setting.folder
+    path.mkdir()
+    assert path.resolve().parent == tmp_path.resolve()
+    assert setting.folder.startswith("kaggle-cnn.precision=")
+    assert setting.folder != Setting(PROTOCOLS["kaggle"], overrides={"cnn": {"precision": f"{value}x"}}).folder
+
+    class Made:
+        def get_params(self):
+            return {"precision": 0}
+
+    assert parse_overrides(setting.changes, {"cnn": Entry("cnn", factory=Made)}) == setting.overrides
+
+
+def test_words_and_numbers_have_different_folders():
+    def folder(**values):
+        return Setting(PROTOCOLS["kaggle"], overrides={"a": values}).folder
+
+    assert folder(x="1") != folder(x=1)
+    assert folder(x="1-a.y=2") != folder(x=1, y=2)

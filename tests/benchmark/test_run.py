@@ -1,10 +1,14 @@
+import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
+from tqdm.auto import tqdm
 
 import benchmark.derive
 from benchmark import run
@@ -69,6 +73,19 @@ def test_a_dry_run_writes_nothing(results, capsys):
         "majority             seed 1  missing",
     ]
     assert not results.exists()
+
+
+def test_the_state_of_a_run_is_asked_once_and_once_at_its_turn(results, monkeypatch):
+    asked = Counter()
+    state = Study.state
+    monkeypatch.setattr(Study, "state", lambda self, run, rerun: asked.update([run.seed]) or state(self, run, rerun))
+    monkeypatch.setattr("benchmark.run.tqdm", partial(tqdm, file=io.StringIO(), disable=False))
+    monkeypatch.setattr(tqdm, "write", lambda *args, **kwargs: None)
+    arguments = [*QUICK, "--results", str(results), "--seeds", *map(str, range(6))]
+    for _ in range(2):
+        assert run.main(arguments) == 0
+        assert max(asked.values()) <= 3
+        asked.clear()
 
 
 def test_an_ensemble_brings_its_members(results, capsys):

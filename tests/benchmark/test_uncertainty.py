@@ -351,3 +351,15 @@ def test_paired_intervals_are_those_of_scipy():
 def test_paired_differences_need_as_many_predictions_as_faces():
     with pytest.raises(ValueError, match="shape"):
         paired_differences([0, 1], [0, 1], [0])
+
+
+def test_a_pair_is_compared_on_the_lowest_seed_of_both():
+    y = np.zeros(40, int)
+    predictions = {"best": {1: y, 2: y + 1}, "worse": {0: y, 1: y + 1, 2: y}, "other": {3: y}}
+    matrix = mcnemar_matrix(y, predictions)
+    assert matrix.loc["best", "worse"] == mcnemar_matrix(y, {"best": y, "worse": y + 1}).loc["best", "worse"]
+    assert matrix["other"].isna().tolist() == [True, True, False]
+    table = versus_best(y, predictions, "best")
+    assert table.loc["worse", ["only_best_right", "only_other_right"]].tolist() == [40, 0]
+    assert table.loc["worse", "p_holm"] == table.loc["worse", "p"], "one comparison alone"
+    assert table.loc["other"].drop("distinguishable").isna().all() and not table.loc["other", "distinguishable"]

@@ -1,6 +1,10 @@
+import importlib
+import sys
+
 import pytest
 
-from models.registry import Entry, find, gpu_is_seen, recognizers
+import models
+from models.registry import Entry, RegistryError, find, gpu_is_seen, recognizer, recognizers
 
 
 def test_members_come_before_their_ensembles():
@@ -49,3 +53,75 @@ def test_keras_is_asked_for_gpus(monkeypatch):
 def test_a_broken_entry_cannot_be_made():
     with pytest.raises(ImportError, match="torn"):
         Entry("x", error="SyntaxError: torn").make()
+
+
+RECIPE = """
+from models.registry import recognizer
+
+@recognizer(family="classical")
+def {name}(random_state: int = 0):
+    'One line.'
+"""
+
+
+@pytest.fixture
+def add(tmp_path, monkeypatch):
+    """Put files into the package, for this test."""
+    recognizers()
+    monkeypatch.setattr("models.registry._registered", dict(models.registry._registered))
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    before = set(sys.modules)
+
+    def write(name, text):
+        (tmp_path / f"{name}.py").write_text(text)
+        importlib.invalidate_caches()
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_a_new_file_is_a_new_recognizer(add):
+    add("added", RECIPE.format(name="added"))
+    assert recognizers()["added"].error == ""
+    assert recognizers()["added"].error == "", "again"
+    importlib.reload(sys.modules["models.added"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (RECIPE.format(name="cnn"), ("added.py", "cnn.py", "rename one")),
+        (RECIPE.format(name="other"), ("added.py", "other", "name the function added")),
+        (RECIPE.format(name="added") + RECIPE.format(name="added"), ("added.py", "two recognizers called added")),
+        (RECIPE.format(name="added") + "def torn(:", ("SyntaxError", "added.py")),
+        (RECIPE.format(name="added").replace("@", "import no_such_thing\n@"), ("no_such_thing",)),
+        (RECIPE.format(name="added") + "raise SystemExit(3)", ("SystemExit",)),
+        ("import models.registry as r\n@r.recognizer(\n", ("SyntaxError",)),
+    ],
+    ids=["taken", "another name", "twice", "syntax", "import", "exit", "torn"],
+)
+def test_a_recognizer_that_cannot_be_had_is_a_row_with_the_reason(add, text, words):
+    before = recognizers()
+    add("added", text)
+    after = recognizers()
+    assert {name: entry for name, entry in after.items() if name != "added"} == before
+    assert all(word in after["added"].error for word in words), after["added"].error
+
+
+@pytest.mark.parametrize("text", ["def torn(:", "import no_such_thing", "raise SystemExit", "'A recognizer.'\n1/0"])
+def test_a_helper_is_no_recognizer_but_its_users_fail_with_its_reason(add, text):
+    before = recognizers()
+    add("helper", text)
+    assert recognizers() == before
+    add("added", "import models.helper\n" + RECIPE.format(name="added"))
+    assert recognizers()["added"].error
+    assert "helper" not in recognizers()
+
+
+def test_a_name_taken_from_outside_is_an_error_that_names_both_files():
+    def cnn():
+        """Another one."""
+
+    with pytest.raises(RegistryError, match=r"test_registry.* and .*models.cnn.py both have a recognizer cnn"):
+        recognizer(family="classical")(cnn)
