@@ -276,6 +276,7 @@ def _photograph(image: Image.Image, rng: np.random.Generator, spread: float) -> 
     pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float64)
     across, down = spread * rng.normal(0, 0.2), spread * rng.normal(-0.08, 0.15)
     pixels = pixels * (1 + across * _RAMP + down * _RAMP[:, None])
-    pixels = 128 + (pixels - 128) * (1 + spread * rng.uniform(-0.25, 0.4)) + spread * rng.uniform(-25, 25)
+    # As a camera exposes: the tones of a face say nothing of its expression.
+    pixels = 128 + (60 + spread * rng.uniform(-10, 10)) * (pixels - pixels.mean()) / pixels.std()
     pixels += rng.normal(0, spread * rng.uniform(1, 6), pixels.shape)
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
