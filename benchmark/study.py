@@ -138,7 +138,11 @@ class Study:
     def make(self, run: Run) -> Any:
         """Return the unfitted recognizer of a run."""
         recognizer = run.entry.make() if run.entry.members else run.entry.make(random_state=run.seed)
-        return recognizer.set_params(**self.setting.overrides.get(run.entry.name, {}))
+        return recognizer.set_params(**self.fixed(run.entry.name))
+
+    def fixed(self, name: str) -> dict[str, Any]:
+        """Return the parameters of a recognizer that the setting says, or else the data."""
+        return {**self.data.budget.get(name, {}), **self.setting.overrides.get(name, {})}
 
     def do(self, run: Run, fit: bool) -> Record:
         """Do a run and store it; `fit` although another protocol has its model.

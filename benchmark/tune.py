@@ -59,7 +59,7 @@ def search(study: Study, n_trials: int, earlier: pd.DataFrame) -> Iterator[pd.Da
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     (run,) = study.runs
-    fixed = study.setting.overrides.get(run.entry.name, {})
+    fixed = study.fixed(run.entry.name)
     space = {name: _distribution(values) for name, values in run.entry.space.items() if name not in fixed}
     rows = earlier.to_dict("index")
     for number in range(n_trials):

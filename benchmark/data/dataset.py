@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +77,14 @@ class Dataset:
         ``Training``, ``PublicTest`` and ``PrivateTest``.
     note : str
         What a reader of the results must know of the data, e.g. that a split was cut from another.
+    budget : mapping of str to mapping of str to object
+        Parameters, by recognizer, that take the place of its own on these data.
     """
 
     name: str
     splits: Mapping[str, Split]
-    note: str = field(default="")
+    note: str = ""
+    budget: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __getitem__(self, usage: str) -> Split:
         return self.splits[usage]
@@ -103,7 +107,7 @@ class Dataset:
         """Return a stratified part: `n_faces` of the Training faces, and the same share of the other splits."""
         share = n_faces / len(self["Training"])
         splits = {usage: split.sample(max(1, round(len(split) * share))) for usage, split in self.splits.items()}
-        return Dataset(self.name, splits, self.note)
+        return replace(self, splits=splits)
 
 
 def cut_validation(X: NDArray, y: NDArray, share: float, seed: int = 0) -> tuple[Split, Split]:

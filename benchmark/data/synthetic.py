@@ -1,7 +1,7 @@
 """Synthetic faces in FER2013's layout, drawn from facial action units: data for a run that has no FER2013.
 
 An expression is a vector of action unit (AU) intensities of the Facial Action Coding System [1]_, prototypes after its
-emotion tables [2]_; identity, pose, light and occlusion vary around it. The faces stand in for FER2013 in tests and
+emotion tables [2]_; identity, pose and light vary around it. The faces stand in for FER2013 in tests and
 demonstrations only: scores on them say nothing about scores on photographs.
 
 References
@@ -13,16 +13,27 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.dataset import OFFICIAL_COUNTS, USAGES, Dataset, Split
+from benchmark.data.dataset import USAGES, Dataset, Split
 from benchmark.data.portrait import portrait
 from features.rows import N_PIXELS
 from models.labels import EMOTIONS
 
 MIN_FACES = 70
+PARTS = (4, 1, 1)  # sizes of the splits: with FER2013's, 8 to 1 to 1, the test part could not tell scores apart
+SHARES = (14, 5, 14, 23, 17, 11, 16)  # of the emotions, percent: FER2013's, with enough of Disgust to be scored
+
+# With these, 1,000 faces are learnt in minutes: many small, careful steps bring a network off its plateau.
+BUDGET: dict[str, dict[str, Any]] = {
+    "cnn": {"batch_size": 16, "learning_rate": 5e-4, "epochs": 20, "patience": 20},
+    "cnn_aug": {"batch_size": 16, "learning_rate": 5e-4, "epochs": 30, "shift": 2.0, "rotation": 5.0, "erasing": 0.0},
+    "cnn_deep": {"batch_size": 32, "epochs": 8},
+    "patch_svm": {"n_words": 250},
+}
 
 # Action units of each way to show an emotion: 1 inner brow up, 2 outer brow up, 4 brows down and together, 5 upper lid
 # up, 6 cheeks up, 7 lids tight, 9 nose wrinkled, 10 upper lip up, 12 lip corners up, 15 lip corners down, 17 chin up,
@@ -52,8 +63,8 @@ LABEL_NOISE = 0.06
 N_ACTION_UNITS = 44
 
 
-def synthetic_dataset(n_faces: int = 400, seed: int = 0) -> Dataset:
-    """Draw a dataset with FER2013's splits and class shares.
+def synthetic_dataset(n_faces: int = 1500, seed: int = 0) -> Dataset:
+    """Draw a dataset with FER2013's splits and nearly its class shares.
 
     Parameters
     ----------
@@ -69,10 +80,10 @@ def synthetic_dataset(n_faces: int = 400, seed: int = 0) -> Dataset:
     """
     if n_faces < MIN_FACES:
         raise ValueError(f"expected n_faces of at least {MIN_FACES}, got {n_faces}")
-    sizes = _shares([sum(OFFICIAL_COUNTS[usage]) for usage in USAGES], n_faces)
+    sizes = _shares(PARTS, n_faces)
     splits = {}
     for part, (usage, size) in enumerate(zip(USAGES, sizes, strict=True)):
-        counts = _shares(OFFICIAL_COUNTS[usage], size)
+        counts = _shares(SHARES, size)
         y = np.repeat(np.arange(len(EMOTIONS)), counts)
         X = np.empty((len(y), N_PIXELS), dtype=np.uint8)
         for row, (label, number) in enumerate((label, i) for label, count in enumerate(counts) for i in range(count)):
@@ -93,7 +104,7 @@ def draw_face(emotion: str, rng: np.random.Generator, clean: bool = False) -> ND
     rng : numpy.random.Generator
         Decides the person, the strength of the expression, the pose and the light.
     clean : bool
-        Draw a strong, pure expression, nearly frontal and with nothing in front of the face.
+        Draw a strong, pure expression, nearly frontal and in even light.
 
     Returns
     -------
@@ -129,7 +140,7 @@ def _prototype(emotion: str, rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _expression(emotion: str, rng: np.random.Generator, clean: bool) -> list[float]:
     """Return the intensity of each action unit, by its number."""
-    au = _prototype(emotion, rng) * (rng.uniform(0.85, 1) if clean else rng.uniform(0.45, 1))
+    au = _prototype(emotion, rng) * (rng.uniform(0.85, 1) if clean else rng.uniform(0.6, 1))
     if clean:
         return au.tolist()
     if rng.random() < 0.25:

@@ -3,16 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.data.dataset import USAGES, Dataset
-from benchmark.data.synthetic import OFFICIAL_COUNTS, draw_face, synthetic_dataset
+from benchmark.data import load_dataset
+from benchmark.data.dataset import OFFICIAL_COUNTS, USAGES, Dataset
+from benchmark.data.synthetic import BUDGET, SHARES, draw_face, synthetic_dataset
+from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.study import Study
 from models.labels import EMOTIONS
-
-FER2013_SIZE = sum(map(sum, OFFICIAL_COUNTS.values()))
+from models.registry import recognizers
 
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return synthetic_dataset(350, seed=3)
+    return synthetic_dataset(300, seed=3)
 
 
 def clean_faces(per_emotion: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -25,15 +27,36 @@ def test_the_counts_are_those_of_fer2013():
     assert [sum(OFFICIAL_COUNTS[usage]) for usage in USAGES] == [28709, 3589, 3589]
 
 
-def test_the_splits_have_the_layout_and_shares_of_fer2013(dataset):
+def test_the_splits_have_the_layout_of_fer2013_and_nearly_its_shares(dataset):
     assert (dataset.name, tuple(dataset)) == ("synthetic", USAGES)
     assert "not FER2013" in dataset.note
-    assert [len(dataset[usage]) for usage in USAGES] == [280, 35, 35]
+    assert [len(dataset[usage]) for usage in USAGES] == [200, 50, 50]
+    official = np.array(OFFICIAL_COUNTS["Training"]) / sum(OFFICIAL_COUNTS["Training"])
+    assert np.abs(np.array(SHARES) / 100 - official).max() < 0.04
     for usage in USAGES:
         split = dataset[usage]
         assert (split.X.shape, split.X.dtype, split.y.dtype) == ((len(split), 2304), np.uint8, np.int64)
         assert split.counts.min() >= 1
-        assert np.abs(split.counts - np.array(OFFICIAL_COUNTS[usage]) * 350 / FER2013_SIZE).max() <= 1
+        assert np.abs(split.counts - np.array(SHARES) * len(split) / 100).max() <= 1
+
+
+def test_the_embedded_test_part_is_large_enough_to_tell_scores_apart(monkeypatch):
+    monkeypatch.delenv("FER2013", raising=False)
+    data = load_dataset()
+    for usage in ("PublicTest", "PrivateTest"):
+        assert len(data[usage]) >= 200
+        assert data[usage].counts.min() >= 15
+
+
+def test_the_budget_of_the_embedded_faces_is_in_their_runs(monkeypatch, tmp_path):
+    monkeypatch.delenv("FER2013", raising=False)
+    data, known = load_dataset(limit=70), recognizers()
+    setting = Setting(PROTOCOLS["kaggle"], overrides={"cnn_deep": {"epochs": 3}})
+    study = Study([known[name] for name in BUDGET], [0], data, setting, tmp_path)
+    made = {run.entry.name: study.make(run).get_params() for run in study.runs}
+    assert made.pop("cnn_deep")["epochs"] == 3  # what is asked for goes before
+    for name, params in made.items():
+        assert params == {**known[name].make().get_params(), **BUDGET[name]}
 
 
 @pytest.mark.parametrize("n_faces", [70, 71, 74, 99])
