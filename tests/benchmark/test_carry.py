@@ -1,0 +1,95 @@
+"""Records carried over to edited code."""
+
+import numpy as np
+import pytest
+
+from benchmark import carry
+from benchmark.carry import main
+from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.store import Probabilities
+from benchmark.study import Study
+from models import load
+from models.registry import recognizers
+
+
+@pytest.fixture
+def study(faces, tmp_path, monkeypatch):
+    """A run of earlier code, which had no calibration."""
+    monkeypatch.setattr(carry, "load_dataset", lambda path, limit: faces)
+    monkeypatch.setattr(carry, "_commit", lambda: "abc123")
+    study = Study([recognizers()["hog_svm"]], [0], faces, Setting(PROTOCOLS["kaggle"]), tmp_path)
+    list(study.execute())
+    return study
+
+
+def make_stale(study, **changes):
+    record = study.store.read("hog_svm", 0)
+    return study.store.write({**record, "digest": "old", **changes}, study.store.probabilities(record))
+
+
+def carried(study, *options):
+    words = ["--reason", "an edit of words", "--evidence", "tried on ten faces"]
+    return main([str(study.store.root), "--only", "hog_svm", *words, *options])
+
+
+def test_a_record_is_fresh_again_and_says_from_where_why_and_on_what_evidence(study):
+    before = study.store.probabilities(make_stale(study))
+    assert study.state(study.runs[0]) == "stale"
+    assert carried(study) == 0
+    record = study.store.read("hog_svm", 0)
+    assert study.state(study.runs[0]) == "fresh"
+    (entry,) = record["carried"]
+    assert entry["digest"] == "old"
+    assert entry["commit"] == "abc123"
+    assert entry["reason"] == "an edit of words"
+    assert entry["evidence"].startswith("tried on ten faces; the stored model predicts the same within ")
+    after = study.store.probabilities(record)
+    np.testing.assert_allclose(after.test, before.test, atol=1e-5)
+    artifact = study.store.root / "models" / record["artifact"]
+    assert load(artifact).card_["temperature"] == record["calibration"]["temperature"]
+
+
+def test_what_is_fresh_is_left_alone_and_a_second_entry_comes_behind_the_first(study, capsys):
+    assert carried(study) == 0
+    assert "fresh" in capsys.readouterr().out
+    assert "carried" not in study.store.read("hog_svm", 0)
+    for _ in range(2):
+        make_stale(study)
+        assert carried(study) == 0
+    assert [entry["digest"] for entry in study.store.read("hog_svm", 0)["carried"]] == ["old", "old"]
+
+
+def test_a_model_that_predicts_otherwise_is_refused(study, capsys):
+    record = make_stale(study)
+    stored = study.store.probabilities(record)
+    other = Probabilities(stored.valid, np.roll(stored.test, 1, axis=0), stored.y_valid, stored.y_test)
+    study.store.write(record, other)
+    assert carried(study) == 1
+    assert "predicts otherwise than its record says" in capsys.readouterr().err
+    assert study.store.read("hog_svm", 0)["digest"] == "old"
+
+
+def test_without_a_model_the_recorded_probabilities_are_calibrated(study):
+    record = make_stale(study)
+    (study.store.root / "models" / record["artifact"]).unlink()
+    assert carried(study) == 0
+    assert "the recorded ones" in study.store.read("hog_svm", 0)["carried"][0]["evidence"]
+    assert study.state(study.runs[0]) == "fresh"
+
+
+def test_other_parameters_are_named(study, capsys):
+    make_stale(study, params={"C": 17.96})
+    assert carried(study) == 1
+    assert "--set" in capsys.readouterr().err
+    assert carried(study, "--set", "hog_svm.no_such=1") == 2
+
+
+def test_a_run_that_is_not_there_is_an_error(study, capsys):
+    assert main([str(study.store.root), "--only", "cnn", "--reason", "r", "--evidence", "e"]) == 2
+    assert "cnn" in capsys.readouterr().err
+
+
+def test_code_that_is_not_committed_names_no_commit(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(carry, "ROOT", tmp_path)
+    assert main([str(tmp_path), "--only", "cnn", "--reason", "r", "--evidence", "e"]) == 2
+    assert "no git repository" in capsys.readouterr().err
