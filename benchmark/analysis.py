@@ -14,6 +14,7 @@ from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus, load_robustness
 from benchmark.leaderboard import by_seed, equal_seeds, firsts
 from benchmark.metrics import evaluate, reliability
+from benchmark.robustness import trained_on
 from benchmark.store import Probabilities, Record, Store
 from benchmark.uncertainty import intervals, mcnemar_matrix, over_seeds, versus_best
 from benchmark.weak_classes import (
@@ -93,7 +94,9 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         tables["drop"] = drops(done)
     corrupted = load_robustness(store, done)
     if corrupted is not None:
-        tables["robustness"] = corrupted
+        first = firsts(done)
+        kinds = [", ".join(trained_on(first[name], first)) for name in corrupted.index]
+        tables["robustness"] = corrupted.assign(trained_on=kinds)
     return tables
 
 

@@ -20,8 +20,9 @@ from benchmark.figures import save_figure
 from benchmark.findings import Findings, find
 from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.others import beside_tools, published
+from benchmark.releases import add_release
 from benchmark.report.page import REPORT, render
-from benchmark.robustness import summary as robust
+from benchmark.robustness import marked, note
 from benchmark.scaling import summary as scaling
 from benchmark.schedule import SCALING
 from benchmark.speed import FOLDER
@@ -148,10 +149,10 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
 
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
     ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights of
-    their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces, ``<!-- tools: ROOT -->`` our best
-    beside the tools that people install, ``<!-- steps: ROOT'S PARENT -->`` and ``<!-- models: ... -->`` what
-    `benchmark.speed` measured, ``<!-- scaling: ... -->`` how costs grow, ``<!-- anchors -->`` the
-    published results; each ends with ``<!-- end -->``.
+    their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces and who was trained on them,
+    ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- steps: ROOT'S PARENT -->`` and
+    ``<!-- models: ... -->`` what `benchmark.speed` measured, ``<!-- scaling: ... -->`` how costs grow,
+    ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
 
     Raises
     ------
@@ -173,7 +174,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
             weights = weights_summary(found.tables["ensemble_weights"])
             text = _between_markers(text, f"ensembles: {root}", to_markdown(weights))
         if "robustness" in found.tables:
-            text = _between_markers(text, f"robustness: {root}", to_markdown(robust(found.tables["robustness"])))
+            broken = found.tables["robustness"]
+            text = _between_markers(text, f"robustness: {root}", f"{to_markdown(marked(broken))}\n{note(broken)}\n")
         text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
         parent = found.root.parent
         for file, table in speed(parent / FOLDER).items():
@@ -197,11 +199,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("roots", nargs="+", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
     parser.add_argument("--readme", type=Path, help="Markdown file whose marked tables are brought up to date")
+    parser.add_argument("--release", metavar="VERSION", help="keep today's scores in releases.csv as this version's")
     args = parser.parse_args(argv)
     try:
         folders = [derive(root) for root in args.roots]
         if args.readme:
             update_readme(args.readme, folders)
+        if args.release:
+            print(add_release(args.release, folders))
     except (OSError, ValueError) as error:
         said = explain(error, args.roots[0]) if isinstance(error, OSError) else error
         print(f"error: {said}", file=sys.stderr)

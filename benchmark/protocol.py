@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +65,8 @@ class Setting:
 
     @property
     def folder(self) -> str:
-        """Name of the results folder: the protocol, then whatever is not the default."""
-        parts = [self.protocol.name]
-        parts += [self.class_weight] if self.class_weight != "balanced" else []
-        parts += [f"limit{self.limit}"] if self.limit else []
-        return "-".join(parts + ([file_name("-".join(self.changes))] if self.changes else []))
+        """Name of the results folder."""
+        return folder_name(self.protocol.name, self.class_weight, self.limit, self.changes)
 
     @property
     def changes(self) -> list[str]:
@@ -79,6 +76,15 @@ class Setting:
             for name, parameters in sorted(self.overrides.items())
             for parameter, value in sorted(parameters.items())
         ]
+
+
+def folder_name(protocol: str, class_weight: str, limit: int | None, changes: Sequence[str]) -> str:
+    """Return the name of the results folder: the protocol, then whatever is not the default."""
+    parts = [protocol]
+    parts += [class_weight] if class_weight != CLASS_WEIGHTS[0] else []
+    parts += [f"limit{limit}"] if limit else []
+    parts += [file_name("-".join(changes))] if changes else []
+    return "-".join(parts)
 
 
 def _as_text(value: Any) -> str:

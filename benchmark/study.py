@@ -251,6 +251,7 @@ class Study:
             "protocol": asdict(protocol),
             "class_weight": self.setting.class_weight,
             "limit": self.setting.limit,
+            "changes": self.setting.changes,
             "environment": environment(),
         }
 

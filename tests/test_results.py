@@ -6,12 +6,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmark.ablation import scheme_roots
 from benchmark.derive import derive, update_readme
 from benchmark.displays import displays
 from benchmark.metrics import evaluate
+from benchmark.releases import RELEASES, losses, scores
 from benchmark.store import Store
 from models.files import sha256
 
@@ -117,6 +119,17 @@ def test_the_readme_shows_the_tables(root, tmp_path, derived):
     assert copy.read_text("utf-8") != README
     update_readme(copy, [replace(derived(path), root=path.relative_to(ROOT)) for path in PROTOCOLS])
     assert_same(copy, ROOT / "README.md")
+
+
+def test_no_score_is_lower_than_the_last_versions_without_a_reason(derived):
+    released = pd.read_csv(ROOT / "results" / "fer2013" / RELEASES, dtype={"version": str})
+    last = released["version"].iloc[-1]
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"## [{last}]" in changes
+    reasons = re.findall(r"### Lower scores\n(.*?)(?=\n##|\Z)", changes.split(f"## [{last}]")[0], re.S)
+    said = {name for name, _ in re.findall(r"^- `(\w+)`\W+(\w.{20,})", "\n".join(reasons), re.M)}
+    lost = losses(released, pd.concat(scores(derived(root)) for root in PROTOCOLS))
+    assert not {name: what for name, what in lost.items() if name not in said}, "CHANGELOG.md does not say why"
 
 
 def test_committed_models_load():

@@ -123,7 +123,7 @@ class ReliabilityDisplay:
 
 @dataclass(frozen=True)
 class RobustnessDisplay:
-    """Accuracy on test faces that were corrupted more and more, a panel a corruption; strength 0 is as they are.
+    """Accuracy on ever more corrupted test faces; augmented networks were trained on most kinds, as the table says.
 
     The table has the index levels recognizer, corruption and strength and the column accuracy.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -19,7 +18,8 @@ from benchmark.ferplus import LABELS_ROW
 from benchmark.figures import Display, to_svg
 from benchmark.findings import Findings
 from benchmark.others import beside_tools, published
-from benchmark.robustness import summary as robust
+from benchmark.report.commands import commands, shown, unsaid
+from benchmark.robustness import marked, note
 from benchmark.store import Record
 from benchmark.weak_classes import WEAK_CLASSES
 from models.labels import EMOTIONS
@@ -81,9 +81,12 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
         anchors=_table(published()),
         tools=_table(beside_tools(found)),
         faces_by_split=_table(pd.DataFrame(found.data.get("counts", {})).T.rename_axis("split").reset_index()),
+        robustness_note=note(found.tables["robustness"]) if "robustness" in found.tables else "",
         labels=_labels(found),
         environments=_environments(found.done),
-        command=_command(found),
+        commands=commands(found),
+        unsaid=unsaid(found),
+        folder=shlex.quote(shown(found.root)),
         compared=_compared(found),
         faces=faces,
         style=_text("report.css"),
@@ -180,7 +183,7 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
             found.tables["drop"].rename(columns={"low": "drop_low", "high": "drop_high"}).reset_index()
         )
     if "robustness" in found.tables:
-        shown["robustness"] = robust(found.tables["robustness"])
+        shown["robustness"] = marked(found.tables["robustness"])
     if "class_weights" in found.tables:
         shown["class_weights"] = ablation_summary(found.tables["class_weights"])
     shown["decision_rules"] = _joined(shown["decision_rules"])
@@ -250,29 +253,3 @@ def _compared(found: Findings) -> dict[str, Any]:
             for one, line in found.tables["mcnemar"].to_dict("index").items()
         },
     }
-
-
-def _command(found: Findings) -> str:
-    """Return the command that makes the records of this folder again."""
-    first = found.done[0]
-    if "command" in first:
-        return str(first["command"])
-    overrides = [shlex.quote(each) for each in re.split(r"-(?=\w+\.\w+=)", found.root.name)[1:]]
-    schemes = [first["class_weight"]]
-    if "class_weights" in found.tables:
-        schemes = list(found.tables["class_weights"].index.unique(level="class_weight"))
-    names = dict.fromkeys(record["recognizer"] for record in found.done)
-    seeds = sorted({record["seed"] for record in found.done})
-    options = {
-        "--all": None if overrides else "",
-        "--only": " ".join(names) if overrides else None,
-        "--set": " ".join(overrides) or None,
-        "--protocol": first["protocol"]["name"],
-        "--class-weight": " ".join(schemes),
-        "--limit": first["limit"],
-        "--seeds": " ".join(map(str, seeds)),
-        "--ferplus": "path/to/fer2013new.csv" if "ferplus" in found.tables else None,
-    }
-    usual = {"--protocol": "kaggle", "--class-weight": "balanced", "--seeds": "0"}
-    given = {key: value for key, value in options.items() if value is not None and usual.get(key) != value}
-    return " ".join(["python -m benchmark.run", *(f"{key} {value}".strip() for key, value in given.items())])

@@ -1,5 +1,8 @@
+import html
 import json
 import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +10,9 @@ import pytest
 from benchmark.displays import displays
 from benchmark.findings import find
 from benchmark.report.__main__ import main
+from benchmark.report.commands import commands
 from benchmark.report.page import render
+from benchmark.run import main as run
 from benchmark.store import Probabilities, Store
 from models.labels import EMOTIONS
 
@@ -67,26 +72,56 @@ def test_every_figure_has_a_text_alternative(root):
 @pytest.mark.parametrize(
     ("folder", "entries", "command"),
     [
-        ("kaggle", {}, "python -m benchmark.run --all"),
-        ("kaggle-none", {"class_weight": "none"}, "python -m benchmark.run --all --class-weight none"),
-        ("kaggle-limit50", {"limit": 50, "seed": 3}, "python -m benchmark.run --all --limit 50 --seeds 3"),
-        ("kaggle-a.x=-1-a.y=b", {}, "python -m benchmark.run --only a --set a.x=-1 a.y=b"),
+        ("kaggle", {}, "--only a"),
+        ("kaggle-none", {"class_weight": "none"}, "--only a --class-weight none"),
+        ("kaggle-limit50", {"limit": 50, "seed": 3}, "--only a --seeds 3 --limit 50"),
+        ("kaggle-a.x=-1", {"changes": ["a.x=-1", "a.y=b c"]}, "--only a --set a.x=-1 'a.y=b c'"),
+        ("kaggle-a.x=-1", {}, None),
     ],
 )
 def test_the_page_says_how_to_make_its_records(tmp_path, record, probabilities, folder, entries, command):
     store = Store(tmp_path / folder)
     store.write(record("a", RIGHT, RIGHT, **entries), probabilities)
-    found = find(store.root)
-    assert f"{command}\n" in render(found, displays(found))
+    page = html.unescape(render(found := find(store.root), displays(found)))
+    assert [line for line in page.splitlines() if "benchmark.run -" in line] == (
+        [f"python -m benchmark.run {command}"] if command else []
+    )
+    assert ("the records do not say" in page) == (command is None)
 
 
 def test_the_command_names_what_the_page_shows(tmp_path, record, probabilities):
     for folder, scheme in (("kaggle", "balanced"), ("kaggle-none", "none")):
         Store(tmp_path / folder).write(record("a", RIGHT, RIGHT, class_weight=scheme), probabilities)
-    found = find(tmp_path / "kaggle")
-    page = render(found, displays(found))
-    assert "python -m benchmark.run --all --class-weight balanced none\n" in page
-    assert "Class weights</h3>" in page
+    Store(tmp_path / "kaggle").write(record("b", RIGHT, RIGHT), probabilities)
+    assert commands(find(tmp_path / "kaggle")) == [
+        "python -m benchmark.run --only a b",
+        "python -m benchmark.run --only a --class-weight none",
+    ]
+
+
+def test_the_printed_commands_name_exactly_these_runs_as_fresh(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("FER2013", raising=False)
+    monkeypatch.chdir(tmp_path)
+    base = ["--limit", "60", "--results", "my results"]
+    for arguments in (
+        ["--only", "hog_svm", "--set", "hog_svm.n_components=5", "--seeds", "0"],
+        ["--only", "majority", "--set", "hog_svm.n_components=5", "--seeds", "0", "2"],
+    ):
+        assert run([*arguments, *base]) == 0
+    (root,) = Path("my results/synthetic").iterdir()
+    capsys.readouterr()
+    printed = commands(find(root))
+    assert len(printed) == 2
+    for command in printed:
+        python, _, module, *options = shlex.split(command)
+        assert (python, module) == ("python", "benchmark.run")
+        assert run([*options, "--dry-run"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert sorted(lines) == [
+        ["hog_svm", "seed", "0", "fresh"],
+        ["majority", "seed", "0", "fresh"],
+        ["majority", "seed", "2", "fresh"],
+    ]
 
 
 def test_the_page_says_which_numbers_are_of_the_first_seed(tmp_path, record, probabilities):
@@ -145,7 +180,5 @@ def test_faces_are_the_most_confident_errors_of_the_data(done, faces, monkeypatc
 
 
 def test_a_page_with_faces_is_ignored_by_git(root):
-    from pathlib import Path
-
     patterns = (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()
     assert "report_faces.html" in patterns

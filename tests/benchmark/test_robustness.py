@@ -8,7 +8,7 @@ from benchmark.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from benchmark.kept import load_robustness
 from benchmark.leaderboard import finished
 from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.robustness import by_strength, main, robustness, summary
+from benchmark.robustness import by_strength, main, marked, note, robustness, summary, trained_on
 from benchmark.store import Store
 from benchmark.study import Study
 from models import load
@@ -65,11 +65,47 @@ def test_the_summary_is_the_mean_over_strengths():
     assert by_strength(table).xs("a").xs("jpeg")["accuracy"].tolist() == pytest.approx([0.8, 0.1, 0.2, 0.3])
 
 
+def record_of(name, members=(), weights=None, **params):
+    return {"recognizer": name, "params": params, "members": dict.fromkeys(members, "s"), "ensemble": weights or {}}
+
+
+def test_what_a_recognizer_was_trained_on_is_in_its_parameters():
+    every = {"shift": 4.0, "rotation": 10.0, "zoom": 0.1, "gamma": 0.3, "degrading": 0.2, "erasing": 0.5}
+    records = {
+        "deep": record_of("deep", **every),
+        "aug": record_of("aug", **{**every, "gamma": 0.0, "degrading": 0.0}),
+        "svm": record_of("svm", gamma=1.5),
+        "vote": record_of("vote", ("svm", "aug"), {"weights": {"svm": 0.5, "aug": 0.5}}),
+        "svm_alone": record_of("svm_alone", ("svm", "deep"), {"weights": {"svm": 1.0, "deep": 0.0}}),
+        "median": record_of("median", ("svm", "deep")),
+    }
+    found = {name: set(trained_on(record, records)) for name, record in records.items()}
+    assert found["deep"] == found["median"] == set(CORRUPTIONS) - {"jpeg"}
+    assert found["aug"] == found["vote"] == {"rotation", "shift", "scale", "occlusion"}
+    assert found["svm"] == found["svm_alone"] == set()
+
+
+def test_breaking_is_ranked_by_what_nobody_was_trained_on():
+    columns = {f"{kind}_{strength}": [0.4, 0.6] for kind in CORRUPTIONS for strength in STRENGTHS}
+    columns |= {f"blur_{strength}": [0.8, 0.0] for strength in STRENGTHS}
+    names = pd.Index(["a", "b"], name="recognizer")
+    table = pd.DataFrame({"faces": 9, "none": [0.8, 0.8], **columns, "trained_on": ["blur, shift", ""]}, index=names)
+    assert summary(table)["mean"].tolist() == pytest.approx([0.4, 0.6])
+    shown = marked(table).set_index("recognizer")
+    assert shown.loc["a", ["blur", "shift", "jpeg"]].tolist() == ["0.800*", "0.400*", "0.400"]
+    assert shown.loc["b", "kept"] == "0.750"
+    assert "noise, jpeg" in note(table) and "blur" not in note(table)
+    table["trained_on"] = ", ".join(CORRUPTIONS)
+    assert marked(table)["kept"].tolist() == ["", ""]
+    assert "there is none" in note(table)
+
+
 @pytest.mark.drawn("robustness")
 def test_the_command_brings_table_figure_and_report_up_to_date(folder, capsys, monkeypatch):
     assert main([str(folder), "--faces", "40"]) == 0
     table = pd.read_csv(folder / "analysis" / "robustness.csv", index_col="recognizer")
     assert set(table.index) == {"majority", "hog_svm"}
+    assert table.pop("trained_on").isna().all()
     majority = table.loc["majority"].drop(["faces", "amounts"])
     assert majority.nunique() == 1, "what answers the same to every face cannot break"
     assert (folder / "figures" / "robustness.png").is_file()
