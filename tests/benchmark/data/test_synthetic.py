@@ -32,7 +32,7 @@ def test_the_splits_have_the_layout_of_fer2013_and_nearly_its_shares(dataset):
     assert "not FER2013" in dataset.note
     assert [len(dataset[usage]) for usage in USAGES] == [200, 50, 50]
     official = np.array(OFFICIAL_COUNTS["Training"]) / sum(OFFICIAL_COUNTS["Training"])
-    assert np.abs(np.array(SHARES) / 100 - official).max() < 0.04
+    assert np.abs(np.array(SHARES) / 100 - official).max() < 0.05
     for usage in USAGES:
         split = dataset[usage]
         assert (split.X.shape, split.X.dtype, split.y.dtype) == ((len(split), 2304), np.uint8, np.int64)
