@@ -49,7 +49,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     -------
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
-        ``decision_rules``, ``reliability``; of the weak classes ``recall_at_precision``, ``precision_recall``,
+        ``decision_rules``, ``reliability``, ``calibration`` where records have it; of the weak classes ``recall_at_precision``, ``precision_recall``,
         ``average_precision`` and ``confusions``; ``ensemble_weights`` where there are ensembles; ``drop`` where the
         faces are from elsewhere than those fitted on; ``copies``, ``ferplus``, ``robustness`` where these were stored.
     """
@@ -82,6 +82,9 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
             first_runs, lambda each, emotion: top_confusions(evaluate(each.y_test, each.test)["confusion"], emotion)
         ),
     }
+    calibrated = calibration(done)
+    if not calibrated.empty:
+        tables["calibration"] = calibrated
     if any(record.get("members") for record in done):
         tables["ensemble_weights"] = ensemble_weights(done, tables["mcnemar"])
     known = load_copies(store, done[0]["data_fingerprint"])
@@ -107,9 +110,8 @@ def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFr
     -------
     DataFrame
         Index ensemble, member; columns ``seed``, the lowest of both, ``weight`` (0: left out; missing where the
-        ensemble states none), ``temperature`` (missing where there is none), ``accuracy_gain`` of the ensemble over
-        the member on test, and its ``p_mcnemar``, not corrected for the number of tests. Members that share no seed
-        with the ensemble have no row.
+        ensemble states none), ``accuracy_gain`` of the ensemble over the member on test, and its ``p_mcnemar``, not
+        corrected for the number of tests. Members that share no seed with the ensemble have no row.
     """
     runs = by_seed(done)
     rows = {}
@@ -123,14 +125,33 @@ def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFr
             rows[name, member] = {
                 "seed": seed,
                 "weight": stated["weights"].get(member, 0.0) if stated.get("weights") else np.nan,
-                "temperature": stated.get("temperatures", {}).get(member, np.nan),
                 "accuracy_gain": record["test"]["accuracy"] - other["test"]["accuracy"],
                 "p_mcnemar": mcnemar.loc[name, member],
             }
     names = pd.MultiIndex.from_tuples(rows, names=["ensemble", "member"])
-    return pd.DataFrame(
-        list(rows.values()), index=names, columns=["seed", "weight", "temperature", "accuracy_gain", "p_mcnemar"]
-    )
+    return pd.DataFrame(list(rows.values()), index=names, columns=["seed", "weight", "accuracy_gain", "p_mcnemar"])
+
+
+def calibration(done: Sequence[Record]) -> pd.DataFrame:
+    """Return how far confidence is from accuracy, before the calibration of each recognizer and after it.
+
+    Returns
+    -------
+    DataFrame
+        Index recognizer; ``temperature``; ``ece`` (expected calibration error) and ``log_loss`` of test, and those
+        ``_before``. Of the first seed; records from elsewhere, which calibrate nothing, have no row.
+    """
+    rows = {
+        name: {"temperature": record["calibration"]["temperature"]}
+        | {
+            name_of: scores[metric]
+            for metric in ("ece", "log_loss")
+            for name_of, scores in ((f"{metric}_before", record["calibration"]["test"]), (metric, record["test"]))
+        }
+        for name, record in firsts(done).items()
+        if "calibration" in record
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
 
 
 def weights_summary(weights: pd.DataFrame) -> pd.DataFrame:

@@ -148,7 +148,7 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     """Put tables between their markers.
 
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
-    ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights of
+    ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- calibration: ROOT -->`` expected calibration errors, ``<!-- ensembles: ROOT -->`` the weights of
     their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces and who was trained on them,
     ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- steps: ROOT'S PARENT -->`` and
     ``<!-- models: ... -->`` what `benchmark.speed` measured, ``<!-- scaling: ... -->`` how costs grow,
@@ -170,6 +170,9 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         text = _between_markers(text, f"board: {root}", to_markdown(found.board, columns))
         text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
         text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
+        if "calibration" in found.tables:
+            calibrated = found.tables["calibration"].reset_index()
+            text = _between_markers(text, f"calibration: {root}", to_markdown(calibrated))
         if "ensemble_weights" in found.tables:
             weights = weights_summary(found.tables["ensemble_weights"])
             text = _between_markers(text, f"ensembles: {root}", to_markdown(weights))

@@ -51,7 +51,7 @@ def displays(found: Findings) -> dict[str, figures.Display]:
     numbers = pd.DataFrame(faces)
     drawn["figures/distribution"] = figures.DistributionDisplay(numbers, f"True and predicted emotions ({title})")
     if "ensemble_weights" in found.tables:
-        weights = found.tables["ensemble_weights"].query("weight > 0")[["weight", "temperature"]]
+        weights = found.tables["ensemble_weights"].query("weight > 0")[["weight"]]
         if not weights.empty:
             drawn["figures/ensemble_weights"] = figures.EnsembleWeightsDisplay(weights, f"Ensemble weights ({title})")
     if "robustness" in found.tables:

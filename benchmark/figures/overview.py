@@ -103,10 +103,9 @@ class ValidationTestDisplay:
 
 @dataclass(frozen=True)
 class EnsembleWeightsDisplay:
-    """Weight of every member in each ensemble, with the temperature T to which its probabilities are brought before.
+    """Weight of every member in each ensemble.
 
-    The table has the index levels ensemble and member and the columns weight and temperature, missing where there is
-    none.
+    The table has the index levels ensemble and member and the column weight.
     """
 
     table: pd.DataFrame
@@ -123,9 +122,8 @@ class EnsembleWeightsDisplay:
         place = np.array([ensembles.index(name) for name in self.table.index.get_level_values("ensemble")])
         heights = np.arange(len(self.table)) + 0.5 * place
         ax.barh(heights, self.table["weight"], color=np.array(PALETTE)[place], height=0.75)
-        for height, row in zip(heights, self.table.itertuples(), strict=True):
-            text = f"{row.weight:.2f}" if np.isnan(row.temperature) else f"{row.weight:.2f}, T = {row.temperature:.2f}"
-            ax.annotate(text, (row.weight, height), (4, 0), textcoords="offset points", va="center")
+        for height, weight in zip(heights, self.table["weight"], strict=True):
+            ax.annotate(f"{weight:.2f}", (weight, height), (4, 0), textcoords="offset points", va="center")
         ax.set_yticks(heights, [f"{ensemble}: {member}" for ensemble, member in self.table.index])
         ax.invert_yaxis()
         tidy(ax, title=self.title, xlabel="weight", xlim=(0, 1.15 * self.table["weight"].max() + 0.1))

@@ -170,6 +170,7 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
             "decision_rules",
             "recall_at_precision",
             "average_precision",
+            "calibration",
             "confusions",
             "copies",
             "ferplus",

@@ -65,5 +65,5 @@ def test_no_run_outlives_its_job(tmp_path):
     assert children, "the run began before the job is killed"
     job.kill()
     job.wait()
-    gone, alive = psutil.wait_procs(children, timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.analysis import analyse, summary, verdicts, weights_summary, without_copies
+from benchmark.analysis import analyse, calibration, summary, verdicts, weights_summary, without_copies
 from benchmark.data import Dataset
 from benchmark.derive import derive
 from benchmark.duplicates import Copies
@@ -61,25 +61,22 @@ def test_ensemble_weights_stand_beside_the_gain(tmp_path, record, probabilities)
     for name, labels in (("good", RIGHT), ("bad", worse)):
         stored = type(probabilities)(probabilities.valid, probabilities.test[labels], *[probabilities.y_test] * 2)
         members[name] = store.write(record(name, RIGHT, labels), stored)["probabilities_sha256"]
-    tuned = {"weights": {"good": 1.0}, "temperatures": {"good": 1.5}}
-    plain = {"weights": {"good": 0.5, "bad": 0.5}, "temperatures": {}}
+    tuned = {"weights": {"good": 1.0}}
+    plain = {"weights": {"good": 0.5, "bad": 0.5}}
     store.write(record("plain", RIGHT, RIGHT, members=members, ensemble=plain), probabilities)
     store.write(record("median", RIGHT, RIGHT, members=members), probabilities)
     store.write(record("tuned", RIGHT, RIGHT, members=members, ensemble=tuned), probabilities)
     table = analyse(store, store.records())["ensemble_weights"]
     assert table.loc["plain", "weight"].to_dict() == {"good": 0.5, "bad": 0.5}
-    assert table.loc["plain", "temperature"].isna().all()
     assert table.loc["median", "weight"].isna().all()
     assert table.loc["tuned", "weight"].to_dict() == {"good": 1.0, "bad": 0.0}
-    assert table.loc[("tuned", "good"), "temperature"] == 1.5
     assert table.loc["tuned", "accuracy_gain"].to_dict() == {"good": 0.0, "bad": 1.0}
     # Seven faces, all of them decided otherwise: 2 * 0.5^7.
     assert table.loc[("tuned", "bad"), "p_mcnemar"] == pytest.approx(2 * 0.5**7)
     assert table.loc[("tuned", "good"), "p_mcnemar"] == 1.0
     shown = weights_summary(table).set_index(["ensemble", "member"])
-    assert shown.loc[("tuned", "bad")].to_dict() | {"temperature": 0} == {
+    assert shown.loc[("tuned", "bad")].to_dict() == {
         "weight": "0.00",
-        "temperature": 0,
         "accuracy_gain": "+1.000",
         "p_mcnemar": "0.016",
     }
@@ -237,3 +234,15 @@ def test_tables_of_a_real_study(done):
         assert tables["decision_rules"].loc[(name, "argmax"), "test_macro_f1"] == record["test"]["macro_f1"]
     assert list(tables["mcnemar"]) == [record["recognizer"] for record in ranked]
     assert isinstance(tables["precision_recall"], pd.DataFrame)
+
+
+def test_calibration_is_shown_before_and_after(record):
+    before = {"ece": 0.3, "log_loss": 2.5}
+    found = {"temperature": 4.4, "valid": before, "test": before}
+    done = [record("net", RIGHT, RIGHT, calibration=found), record("elsewhere", RIGHT, RIGHT)]
+    row = calibration(done).loc["net"].to_dict()
+    assert row["temperature"] == 4.4
+    assert row["ece_before"] == 0.3
+    assert row["log_loss_before"] == 2.5
+    assert row["ece"] == done[0]["test"]["ece"]
+    assert list(calibration(done).index) == ["net"]

@@ -67,10 +67,10 @@ def test_the_training_curve_marks_the_epoch_that_was_kept(tmp_path, record, prob
 def test_the_weights_that_count_are_drawn(tmp_path, record, probabilities):
     store = Store(tmp_path / "kaggle")
     members = {n: store.write(record(n, RIGHT, RIGHT), probabilities)["probabilities_sha256"] for n in ("a", "b")}
-    weights = {"weights": {"a": 1.0}, "temperatures": {"a": 2.0}}
+    weights = {"weights": {"a": 1.0}}
     store.write(record("vote", RIGHT, RIGHT, members=members, ensemble=weights), probabilities)
     display = displays(find(store.root))["figures/ensemble_weights"]
-    assert display.table.to_dict("index") == {("vote", "a"): {"weight": 1.0, "temperature": 2.0}}
+    assert display.table.to_dict("index") == {("vote", "a"): {"weight": 1.0}}
     texts = [text.get_text() for text in display.plot(Figure().subplots()).texts]
     assert texts == ["1.00, T = 2.00"]
 
