@@ -49,9 +49,10 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     -------
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
-        ``decision_rules``, ``reliability``, ``calibration`` where records have it; of the weak classes ``recall_at_precision``, ``precision_recall``,
-        ``average_precision`` and ``confusions``; ``ensemble_weights`` where there are ensembles; ``drop`` where the
-        faces are from elsewhere than those fitted on; ``copies``, ``ferplus``, ``robustness`` where these were stored.
+        ``decision_rules``, ``reliability``, ``calibration`` where records have it; of the weak classes
+        ``recall_at_precision``, ``precision_recall``, ``average_precision`` and ``confusions``; ``ensemble_weights``
+        where there are ensembles; ``drop`` where the faces are from elsewhere than those fitted on; ``copies``,
+        ``ferplus``, ``robustness`` where these were stored.
     """
     runs = {
         name: {seed: store.probabilities(record) for seed, record in each.items()}

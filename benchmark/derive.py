@@ -148,11 +148,12 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     """Put tables between their markers.
 
     ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
-    ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- calibration: ROOT -->`` expected calibration errors, ``<!-- ensembles: ROOT -->`` the weights of
-    their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces and who was trained on them,
-    ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- steps: ROOT'S PARENT -->`` and
-    ``<!-- models: ... -->`` what `benchmark.speed` measured, ``<!-- scaling: ... -->`` how costs grow,
-    ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
+    ``<!-- calibration: ROOT -->`` the expected calibration errors, ``<!-- class weights: ROOT -->`` the ablation of the
+    class weights, ``<!-- ensembles: ROOT -->`` the weights of their members, ``<!-- robustness: ROOT -->`` the accuracy
+    on corrupted faces and who was trained on them, ``<!-- tools: ROOT -->`` our best beside the tools that people
+    install, ``<!-- steps: ROOT'S PARENT -->`` and ``<!-- models: ... -->`` what `benchmark.speed` measured,
+    ``<!-- scaling: ... -->`` how costs grow, ``<!-- anchors -->`` the published results; each ends with
+    ``<!-- end -->``.
 
     Raises
     ------
