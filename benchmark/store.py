@@ -183,7 +183,7 @@ def current_records(store: Store) -> list[Record]:
             return "made from other data"
         if not store.is_intact(record):
             return "its probabilities are missing or damaged"
-        if record.get("checksum") != checksum(record):
+        if record.get("checksum", checksum(record)) != checksum(record):
             return "it was edited since it was written"
         if any(sums.get((name, record["seed"])) != was for name, was in record.get("members", {}).items()):
             return "a member ran again since"

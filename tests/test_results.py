@@ -14,8 +14,11 @@ from benchmark.derive import derive, update_readme
 from benchmark.displays import displays
 from benchmark.metrics import evaluate
 from benchmark.releases import RELEASES, losses, scores
-from benchmark.store import Store
+from benchmark.store import Store, checksum
+from benchmark.stored import run_digest
+from features.source import code_digest
 from models.files import sha256
+from models.registry import find
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -69,6 +72,19 @@ def test_records_are_scored_from_their_probabilities(root):
             assert confusion == record[split]["confusion"]
             for metric in ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "top2", "ece"):
                 assert scores[metric] == pytest.approx(record[split][metric], abs=1e-9)
+
+
+@pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
+def test_records_are_of_this_code_and_as_they_were_written(root):
+    for record in Store(root).records():
+        name = f"{root.name}, {record['recognizer']}, seed {record['seed']}"
+        assert record["checksum"] == checksum(record), f"{name}: edited since a run or benchmark.carry wrote it"
+        code = code_digest(find(record["recognizer"]).module)
+        assert record["digest"] == run_digest(record, code), f"{name}: run it again, or carry it over: benchmark.carry"
+        for entry in record.get("carried", ()):
+            assert set(entry) == {"digest", "commit", "reason", "evidence"}
+            assert all(entry.values()), name
+            assert entry["digest"] != record["digest"]
 
 
 @pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmark.store import Store
+from benchmark.store import Store, current_records
 
 
 @pytest.fixture
@@ -61,3 +61,17 @@ def test_a_loss_that_was_infinite_makes_no_record_vanish(tmp_path, record, proba
     assert store.read("a", 0)["history"]["loss"][0] == 1.0
     store.write(record("a", [0] * 7, [0] * 7, history={"loss": [1.0], "val_loss": [1.0, 2.0]}), probabilities)
     assert store.read("a", 0) is None
+
+
+def test_an_edited_record_is_seen(store, record, probabilities):
+    written = store.write(record("majority", [0] * 7, [0] * 7), probabilities)
+    assert current_records(store) == [written]
+    path = store.path("majority", 0)
+    for edit in ({"params": {"C": 2}}, {"digest": "new"}, {"test": {**written["test"], "accuracy": 1.0}}):
+        path.write_text(json.dumps({**written, **edit}))
+        (edited,) = current_records(store)
+        assert edited["status"] == "stale"
+        assert "edited since it was written" in edited["error"]
+    del written["checksum"]  # of a version that had none
+    path.write_text(json.dumps(written))
+    assert current_records(store) == [written]
