@@ -39,7 +39,7 @@ def plot_photo(predictions: Sequence[Prediction]) -> Figure:
     time = "" if photo.seconds is None else f", {photo.seconds:.1f} s"
     name = one_line(Path(photo.file).name)
     # A dollar sign in a name begins no formula.
-    picture.set_title(f"{name}{time}{'' if shown else f': {NO_FACE}'}", fontsize=10, parse_math=False, wrap=True)
+    picture.set_title(f"{name}{time}{'' if shown else f': {NO_FACE}'}", fontsize=10, parse_math=False)
     charts = right.subplots(max(1, len(shown)), 1, squeeze=False)[:, 0]
     if not shown:
         charts[0].axis("off")

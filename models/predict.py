@@ -123,7 +123,8 @@ def _draw(faces: Sequence[Prediction], path: Path) -> str:
     from models.plots import plot_photo
 
     try:
-        with naming(path):
+        with naming(path), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a box stands for a letter that the font lacks
             plot_photo(faces).savefig(path)
     except OSError:  # which the next picture would meet too
         raise

@@ -86,4 +86,7 @@ def _drawn(display: Display) -> Figure:
 
     figure = Figure(figsize=display.size, layout="constrained", dpi=DOTS_PER_INCH)
     display.plot(figure.subplots())
+    # Titles name data, whose names may hold dollar signs; the ticks of logarithmic axes are formulas.
+    for title in (*figure.texts, *(ax.title for ax in figure.axes)):
+        title.set_parse_math(False)
     return figure

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from benchmark import figures
 from benchmark.displays import displays
+from benchmark.figures.style import to_svg
 from benchmark.findings import find
 from benchmark.store import Probabilities, Store
 
@@ -126,3 +127,22 @@ def test_computing_imports_no_matplotlib():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+class Named:
+    """A display of data whose name looks like a formula."""
+
+    table, size = pd.DataFrame({"x": [1]}), (3, 2)
+    title = "a$$b, $x_{$"
+
+    def plot(self, ax):
+        figure = ax.figure
+        figure.suptitle(self.title)
+        ax.set(title=self.title, xscale="log", xlim=(1, 100))
+        return ax
+
+
+def test_dollar_signs_in_the_name_of_data_are_no_formula():
+    page = to_svg(Named())
+    assert page.count("a$$b, $x_{$") >= 2
+    assert ">$\\mathdefault" not in page, "the ticks of a logarithmic axis are"

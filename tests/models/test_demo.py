@@ -1,5 +1,6 @@
 """The page to try models on: what it says, and in a real browser that it keeps and sends nothing."""
 
+import errno
 import io
 import os
 import re
@@ -77,6 +78,23 @@ def test_the_whole_photo_is_taken_where_that_is_asked_for(photo):
 def test_a_missing_model_is_an_error(tmp_path, capsys):
     assert main(["--model", str(tmp_path / "none.h5")]) == 2
     assert "none.h5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EADDRINUSE, "Address already in use"), "Address already in use: give another --port"),
+        (OSError("Cannot find empty port"), "Cannot find empty port"),
+        (PermissionError(errno.EACCES, "Permission denied", "x\ny.h5"), r"x\ny.h5: Permission denied: get the perm"),
+    ],
+)
+def test_what_the_system_refuses_is_said_with_its_advice(monkeypatch, capsys, error, words):
+    def fail(*args, **options):
+        raise error
+
+    monkeypatch.setattr("models.demo.load_models", fail)
+    assert main([]) == 2
+    assert words in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

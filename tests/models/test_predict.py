@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import os
 import subprocess
@@ -13,8 +15,12 @@ from PIL import Image
 from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models import EMOTIONS, artifacts
+from models.files import explain
 from models.majority import Majority
+from models.plots import plot_photo
 from models.predict import main
+from models.prediction import Prediction
+from models.sources import Photo
 
 
 @pytest.fixture
@@ -237,3 +243,87 @@ def test_a_reader_that_has_seen_enough_is_no_error(model, photo):
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+ODD_NAMES = ("a$$b.png", "a_{x}.png", "a\nb.png", "\x1b[31m.png", "\ud55c.png", "caf\udce9.png", f"{250 * 'x'}.png")
+
+
+@pytest.fixture
+def odd(tmp_path, photo):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ODD_NAMES:
+        try:
+            (folder / name).write_bytes(Path(photo).read_bytes())
+        except (OSError, ValueError):  # no name on this system
+            continue
+    return folder
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_every_name_is_written_to_every_console(model, odd, encoding):
+    done = subprocess.run(
+        [sys.executable, "-m", "models.predict", str(odd), str(odd / "caf\udce9 absent.png"), "--model", model],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert len(done.stdout.splitlines()) == len(list(odd.iterdir()))
+    assert len(done.stderr.splitlines()) == 1
+    assert b"caf\\udce9 absent.png" in done.stderr
+
+
+def test_every_name_has_its_row_its_object_and_its_figure(model, odd, tmp_path, capsys):
+    names = sorted(path.name for path in odd.iterdir())
+    table, plots = tmp_path / "odd.csv", tmp_path / "plots"
+    assert main([str(odd), "--model", model, "--csv", str(table), "--plot", str(plots)]) == 0
+    assert len(pd.read_csv(table)) == len(names)
+    assert len(list(plots.iterdir())) == len(names)
+    capsys.readouterr()
+    assert main([str(odd), "--model", model, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(Path(row["file"]).name for row in rows) == names
+
+
+@pytest.mark.parametrize("name", ["a$$b.png", "$x_{$.png", "caf\udce9.png", "a\nb.png"])
+def test_a_name_in_a_figure_is_no_formula(name, face):
+    plot_photo([Prediction(Photo(name, face))]).savefig(io.BytesIO())
+
+
+def test_a_picture_that_cannot_be_drawn_is_said_and_the_others_are_done(model, photo, tmp_path, capsys, monkeypatch):
+    def fail(faces):
+        raise ValueError("odd picture")
+
+    monkeypatch.setattr("models.plots.plot_photo", fail)
+    assert main([photo, photo, "--model", model, "--plot", str(tmp_path / "plots")]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert err.count("face.png: not drawn: odd picture") == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("closed", ["", "2>&-", "2>&- <&-"])
+def test_a_full_disk_is_named_and_closed_streams_are_no_fault(model, photo, tmp_path, closed):
+    command = f"{sys.executable} -m models.predict {photo} --model {model}"
+    root = Path(__file__).parents[2]
+    for target, where in (("--csv /dev/full", "/dev/full"), ("> /dev/full", "standard output")):
+        done = subprocess.run(
+            f"{command} {target} {closed}", shell=True, cwd=root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert closed or f"error: {where}: No space left on device: free some space" in done.stderr
+        assert len(done.stderr.splitlines()) == (0 if closed else 1)
+    out = tmp_path / "out.csv"
+    subprocess.run(f"{command} --csv {out} >&- {closed}", shell=True, cwd=root, check=True)
+    assert pd.read_csv(out)["emotion"].tolist() == ["Happy"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "free some space"), (errno.EACCES, "permission"), (errno.EISDIR, "a file")]
+)
+def test_the_advice_fits_what_the_system_said(number, words):
+    said = explain(OSError(number, os.strerror(number)), "x\n.csv")
+    assert said.startswith(f"x\\n.csv: {os.strerror(number)}: ") and words in said
+    assert explain(OSError("no port"), "page") == "page: no port"
