@@ -23,8 +23,9 @@ from benchmark.store import Probabilities, Record, Store
 from benchmark.stored import choose, present
 from benchmark.study import environment
 from models.blazeface import BlazeFace
-from models.faces import Detector, crop_faces
+from models.faces import Detector, find_faces
 from models.labels import EMOTIONS, Labels, emotion_of_path, folder_key
+from models.levels import PhotoError
 from models.photos import squeeze
 from models.prediction import side_by_side
 from models.sources import VIDEOS, find_files, read_files
@@ -141,7 +142,11 @@ def read_outside(
         if photo.image is None:
             unreadable[photo.file] = photo.error
             continue
-        row = squeeze(photo.image).ravel() if cropped else _largest_face(photo.image, detector)
+        try:
+            row = squeeze(photo.image).ravel() if cropped else _largest_face(photo.image, detector)
+        except PhotoError as error:
+            unreadable[photo.file] = str(error)
+            continue
         if row is None:
             no_face += 1
         else:
@@ -156,10 +161,9 @@ def read_outside(
 
 
 def _largest_face(photo: NDArray[np.uint8], detector: Detector) -> NDArray[np.uint8] | None:
-    faces = detector.detect(photo)
-    if not faces:
-        return None
-    return crop_faces(photo, [max(faces, key=lambda face: face.width * face.height)], detector)[0]
+    faces, crops = find_faces(photo, detector)
+    sizes = [face.width * face.height for face in faces]
+    return crops[int(np.argmax(sizes))] if sizes else None
 
 
 def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store, rerun: bool = False) -> None:

@@ -24,7 +24,7 @@ from PIL import Image
 
 from models.artifacts import DEFAULT_RESULTS, ArtifactError
 from models.blazeface import BlazeFace
-from models.faces import Detector, Face, crop_faces
+from models.faces import Detector, Face, find_faces
 from models.files import explain
 from models.labels import EMOTIONS
 from models.photos import MEGAPIXELS, PhotoError, read_photo, squeeze
@@ -79,8 +79,7 @@ def look(photo: NDArray[np.uint8], recognizers: Mapping[str, Any], detector: Det
     if detector is None:
         crops = squeeze(photo).reshape(1, -1)
     else:
-        faces = timed("finding faces", partial(detector.detect, photo))
-        crops = crop_faces(photo, faces, detector)
+        faces, crops = timed("finding faces", partial(find_faces, photo, detector))
     shown = recognizers if len(crops) else {}
     predicted = {name: timed(name, partial(all_emotions, each, crops)) for name, each in shown.items()}
     return Answer(photo, faces, crops, predicted, milliseconds)

@@ -284,3 +284,20 @@ def test_the_drop_has_newcombes_interval(record):
     row = drops([here]).loc["a"]
     assert row["drop"] == pytest.approx(0.2)
     assert row[["low", "high"]].tolist() == pytest.approx([0.0524, 0.3339], abs=5e-5)
+
+
+def test_a_photo_that_the_detector_cannot_take_is_counted_and_the_others_are_scored(tmp_path):
+    class Picky(Squares):
+        def detect(self, photo):
+            if min(photo.shape) < 2:
+                raise ZeroDivisionError("division by zero")
+            return super().detect(photo)
+
+    (tmp_path / "happy").mkdir()
+    for name, size in (("1", (1, 900)), ("2", (90, 90))):
+        Image.new("L", size, 90).save(tmp_path / "happy" / f"{name}.png")
+    found = read_outside(tmp_path, cropped=False, detector=Picky())
+    assert len(found.split) == 1
+    ((file, reason),) = found.unreadable.items()
+    assert file.endswith("1.png")
+    assert "1x900" in reason
