@@ -41,6 +41,16 @@ def faces() -> Dataset:
     return synthetic_dataset(600)
 
 
+@pytest.fixture(params=["float32", "mixed_bfloat16"])
+def precision(request: pytest.FixtureRequest) -> str:
+    """Each that networks train in; for small ones, since bfloat16 takes ten times as long where it is emulated."""
+    from models.processor import has_bfloat16
+
+    if request.param == "mixed_bfloat16" and os.environ.get("ONEDNN_MAX_CPU_ISA") and not has_bfloat16():
+        pytest.skip("ONEDNN_MAX_CPU_ISA keeps oneDNN from bfloat16 numbers, which TensorFlow leaves to it all the same")
+    return request.param
+
+
 @pytest.fixture(autouse=True)
 def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     looks_at = request.node.get_closest_marker("drawn")

@@ -13,6 +13,8 @@ from models.cnn_aug import AugmentedCNN
 from models.files import sha256
 from models.lite import EIGHT_BITS, FLOAT32, LiteNetwork
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.fixture(scope="module", params=[pytest.param("cnn", marks=pytest.mark.long), "cnn_aug"])
 def saved(request, faces, tmp_path_factory):
