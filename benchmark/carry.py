@@ -59,7 +59,13 @@ def carry(root: Path, record: Record, data: Dataset, params: Mapping[str, Any], 
     name, stored = record["recognizer"], Store(root).probabilities(record)
     if data.fingerprint != record["data_fingerprint"]:
         raise DataError(f"{root}: the record of {name} is of other data: give them with --data")
-    params = {**record["params"], **params}
+    was = record["params"]
+    changed = {key: value for key, value in params.items() if key not in was or was[key] != value}
+    if changed:
+        evidence += (
+            f"; parameters that mean the same now: {', '.join(f'{key}={each}' for key, each in changed.items())}"
+        )
+    params = {**was, **params}
     if params.keys() != find(name).make().get_params().keys():
         raise DataError(f"{root}: {name} has other parameters now: run it again, or name them with --set")
     temperature, cost = record.get("calibration", {}).get("temperature", 1.0), dict(record["cost"])

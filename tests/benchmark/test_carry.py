@@ -78,10 +78,20 @@ def test_without_a_model_the_recorded_probabilities_are_calibrated(study):
 
 
 def test_other_parameters_are_named(study, capsys):
-    make_stale(study, params={"C": 17.96})
+    make_stale(study, params={"C": 17.96, "random_state": 0})
     assert carried(study) == 1
     assert "--set" in capsys.readouterr().err
     assert carried(study, "--set", "hog_svm.no_such=1") == 2
+    rest = {
+        name: value
+        for name, value in study.make(study.runs[0]).get_params().items()
+        if name not in ("C", "random_state")
+    }
+    assert carried(study, "--set", *(f"hog_svm.{name}={value}" for name, value in rest.items())) == 0
+    record = study.store.read("hog_svm", 0)
+    assert "parameters that mean the same now: " in record["carried"][0]["evidence"]
+    assert "n_components=237" in record["carried"][0]["evidence"]
+    assert study.state(study.runs[0]) == "fresh"
 
 
 def test_a_run_that_is_not_there_is_an_error(study, capsys):
