@@ -18,7 +18,7 @@ LONGEST_NAME = 100
 _ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, the quota is used up",
-    errno.EFBIG: "choose a disk that takes larger files",
+    errno.EFBIG: "free some space, or lift the limit on the size of a file (ulimit -f)",
     errno.EACCES: "change its permissions",
     errno.EPERM: "change its permissions",
     errno.EROFS: "choose a disk that can be written",

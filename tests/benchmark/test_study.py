@@ -223,7 +223,7 @@ def test_a_missing_package_is_a_skip_with_its_reason(faces, tmp_path):
 
 
 def test_a_file_that_cannot_be_imported_is_reported(tmp_path, monkeypatch, faces):
-    (tmp_path / "torn.py").write_text("import no_such_package\n")
+    (tmp_path / "torn.py").write_text("import no_such_package\n\n@recognizer(family='classical')\ndef torn(): ...\n")
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
     importlib.invalidate_caches()
     entry = recognizers()["torn"]
