@@ -189,7 +189,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"error: {one_line(str(error))}", file=sys.stderr)
             return 2
         except OSError as error:
-            print(f"error: {explain(error, f'--host {args.host}')}", file=sys.stderr)
+            said = explain(error, Path(args.results)) if error.filename else f"{error}: give another --host or --port"
+            print(f"error: {one_line(said)}", file=sys.stderr)
             return 2
     return 0
 

@@ -1,62 +1,35 @@
-"""Files that are whole, what tells whether they are, and what to do where the system refuses one."""
+"""Files that are whole, what tells whether they are, and what helps where they cannot be had."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 from typing import Any
 
-from models.streams import one_line
-
-ADVICE = {
-    errno.ENOSPC: "free some space, or choose a place on another disk",
-    errno.EDQUOT: "delete files until you are below your quota, or choose another place",
-    errno.EFBIG: "choose a place on another disk, or raise the limit: ulimit -f",
-    errno.EACCES: "get the permission for it (ls -l shows who has it), or choose another place",
-    errno.EPERM: "get the permission for it (ls -l shows who has it), or choose another place",
-    errno.EROFS: "choose a place that can be written",
-    errno.ENOENT: "check the path, and make the folder if it is missing",
-    errno.ENOTDIR: "a part of the path is a file: choose another path",
-    errno.EISDIR: "give a file, not a folder",
-    errno.EEXIST: "a file has this name: give another one",
-    errno.ENAMETOOLONG: "give a shorter name",
-    errno.EMFILE: "raise the limit of open files: ulimit -n 4096",
-    errno.ENFILE: "end other programs: they hold too many files open",
-    errno.ENOMEM: "end other programs: there is too little memory",
-    errno.EADDRINUSE: "give another --port: a program uses this one",
-    errno.EADDRNOTAVAIL: "give a --host that this machine has",
+LONGEST_NAME = 100
+_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, the quota is used up",
+    errno.EFBIG: "choose a disk that takes larger files",
+    errno.EACCES: "change its permissions",
+    errno.EPERM: "change its permissions",
+    errno.EROFS: "choose a disk that can be written",
+    errno.EISDIR: "give the name of a file, this is a folder",
+    errno.ENOTDIR: "move the file away that stands where a folder is needed",
+    errno.EEXIST: "move the file away that stands where a folder is needed",
+    errno.ENOENT: "make the folder first, or correct the path",
+    errno.ENAMETOOLONG: "shorten the name",
+    errno.ELOOP: "remove a link, they lead in a circle",
+    errno.EMFILE: "let the process open more files, ulimit -n",
+    errno.ENFILE: "end some programs, too many files are open",
+    errno.EIO: "check the disk",
+    errno.ENOMEM: "free some memory",
 }
-
-
-def explain(error: OSError, where: str | Path = "") -> str:
-    """Return what the system refused, why, and the fix, for the user of a command.
-
-    Parameters
-    ----------
-    error : OSError
-    where : str or Path
-        What the command was at, where the error does not name a file.
-    """
-    what = one_line(os.fsdecode(error.filename or where))
-    if error.errno is None:
-        return f"{what}: {error}" if what else str(error)
-    fix = ADVICE.get(error.errno, "try again, or choose another place")
-    return f"{what}: {error.strerror}: {fix}" if what else f"{error.strerror}: {fix}"
-
-
-@contextmanager
-def naming(where: str | Path) -> Iterator[None]:
-    """Have errors of the system name a file: those of writing to an open one do not."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(where)
-        raise
 
 
 def sha256(path: Path) -> str:
@@ -77,9 +50,43 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file: complete, or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with naming(path):
-            partial.write_bytes(content)
-            os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # what was asked for
         raise
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def advice(error: OSError) -> str:
+    """Return what helps against this error, e.g. ``free some space``."""
+    return _ADVICE.get(error.errno or 0, "choose another place")
+
+
+def explain(error: OSError, place: Path, instead: str = "") -> str:
+    """Return one line that says what cannot be had, why, and the fix.
+
+    Parameters
+    ----------
+    error : OSError
+    place : Path
+        What was read or written, where the error does not say so.
+    instead : str
+        A way to choose another place, such as ``give --output HTML``; named where the error is about `place`.
+    """
+    named = error.filename if isinstance(error.filename, (str, bytes, os.PathLike)) else place
+    found, wanted = Path(os.fsdecode(named)).absolute(), place.absolute()
+    about_place = found.is_relative_to(wanted) or wanted.is_relative_to(found)
+    fix = f"{advice(error)}, or {instead}" if instead and about_place else advice(error)
+    return f"{os.fsdecode(named)}: {error.strerror or error}: {fix}"
+
+
+def file_name(text: str) -> str:
+    """Return `text` as the name of a file or folder, on every system: as it is, or shortened and with a digest."""
+    safe = re.sub(r"[^A-Za-z0-9_.,=+()\[\]-]+", "_", text)
+    if safe == text and len(safe) <= LONGEST_NAME and safe.strip(".") and not safe.endswith("."):
+        return safe
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe[: LONGEST_NAME - 9].strip('.') or '_'}-{digest}"

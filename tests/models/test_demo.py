@@ -83,9 +83,9 @@ def test_a_missing_model_is_an_error(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.EADDRINUSE, "Address already in use"), "Address already in use: give another --port"),
+        (OSError(errno.EADDRINUSE, "Address already in use"), "Address already in use: give another --host or --port"),
         (OSError("Cannot find empty port"), "Cannot find empty port"),
-        (PermissionError(errno.EACCES, "Permission denied", "x\ny.h5"), r"x\ny.h5: Permission denied: get the perm"),
+        (PermissionError(errno.EACCES, "Permission denied", "x\ny.h5"), r"x\ny.h5: Permission denied: change its perm"),
     ],
 )
 def test_what_the_system_refuses_is_said_with_its_advice(monkeypatch, capsys, error, words):
