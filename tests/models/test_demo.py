@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -95,6 +96,13 @@ def test_what_the_system_refuses_is_said_with_its_advice(monkeypatch, capsys, er
     monkeypatch.setattr("models.demo.load_models", fail)
     assert main([]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_served_on_is_said_at_once(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for arguments in (["--port", str(taken.getsockname()[1])], ["--host", "192.0.2.1"], ["--host", "no host"]):
+            assert main(arguments) == 2
+            assert "give another --host or --port" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
