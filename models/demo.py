@@ -6,6 +6,7 @@ import argparse
 import base64
 import io
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -177,6 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
+                # Gradio would try sixty ports of a host that this machine has not, each with a message.
+                family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
+                socket.create_server((args.host, args.port or 0), family=family).close()
                 recognizers = load_models(args.model, args.results, exact=False)
             print_notes(caught, recognizers)
             launch(build_page(recognizers, BlazeFace()), args.host, args.port)
@@ -188,7 +192,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"error: {one_line(str(error))}", file=sys.stderr)
             return 2
         except OSError as error:
-            print(f"error: {explain(error, f'--host {args.host}')}", file=sys.stderr)
+            said = explain(error, Path(args.results)) if error.filename else f"{error}: give another --host or --port"
+            print(f"error: {one_line(said)}", file=sys.stderr)
             return 2
     return 0
 

@@ -84,7 +84,7 @@ class Ensemble(ClassifierMixin, BaseEstimator):
     def detached(self) -> Ensemble:
         """Return the combination alone, as it is saved: the members have files of their own."""
         alone = copy(self)
-        vars(alone).pop("members_", None)
+        alone.__dict__.pop("members_", None)
         return alone
 
     def write(self, path: Path) -> None:

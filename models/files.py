@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +62,6 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
-
-
-@contextlib.contextmanager
-def naming(place: str | Path) -> Iterator[None]:
-    """Have errors of the system name a file: those of writing to an open one do not."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(place)
-        raise
 
 
 def advice(error: OSError) -> str:

@@ -18,11 +18,11 @@ from tqdm.auto import tqdm
 
 from models.artifacts import DEFAULT_RESULTS, ArtifactError
 from models.blazeface import BlazeFace
-from models.files import explain, naming
+from models.files import explain
 from models.labels import EMOTIONS
 from models.prediction import Prediction, columns, load_models, predict_photos, print_notes, trained_on_data
 from models.sources import STANDARD_INPUT, Photo, find_files, read_files
-from models.streams import one_line, prepare_streams
+from models.streams import naming, one_line, prepare_streams
 
 INTERRUPTED = 130
 MOST_BYTES = 200
@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
             return 0
-        print(f"error: {explain(error)}", file=sys.stderr)
+        place, instead = Path(args.csv or args.plot or args.results), "give another --csv or --plot"
+        print(f"error: {one_line(explain(error, place, instead))}", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(f"error: finding faces needs {error.name}: pip install {error.name}, or add --whole", file=sys.stderr)
     except KeyboardInterrupt:
@@ -129,7 +130,7 @@ def _draw(faces: Sequence[Prediction], path: Path) -> str:
     except OSError:  # which the next picture would meet too
         raise
     except Exception as error:
-        return f"not drawn: {error}"
+        return f"cannot be drawn ({error})"
     return ""
 
 

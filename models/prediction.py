@@ -244,9 +244,8 @@ def _emotion_codes(classes: Iterable[Any]) -> list[int]:
 def _emotion_code(label: Any) -> int | None:
     if isinstance(label, str):
         return emotion_of(label)
-    if isinstance(label, Real) and not isinstance(label, bool) and label in range(len(EMOTIONS)):
-        return int(label)
-    return None
+    whole = isinstance(label, Real) and not isinstance(label, bool)
+    return next((code for code in range(len(EMOTIONS)) if whole and code == label), None)
 
 
 def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:

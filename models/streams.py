@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 
 # A process has one standard error: of several threads, one at a time may silence it.
@@ -37,6 +38,16 @@ def prepare_streams() -> None:
 def one_line(text: str) -> str:
     """Return a text, such as the name of a file, with escapes for all that is not printed in a line."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+@contextmanager
+def naming(where: str | Path) -> Iterator[None]:
+    """Have errors of the system name a file or a stream: those of writing to an open one do not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(where)
+        raise
 
 
 @contextmanager

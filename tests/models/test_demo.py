@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -83,9 +84,9 @@ def test_a_missing_model_is_an_error(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.EADDRINUSE, "Address already in use"), "Address already in use: give another --port"),
+        (OSError(errno.EADDRINUSE, "Address already in use"), "Address already in use: give another --host or --port"),
         (OSError("Cannot find empty port"), "Cannot find empty port"),
-        (PermissionError(errno.EACCES, "Permission denied", "x\ny.h5"), r"x\ny.h5: Permission denied: get the perm"),
+        (PermissionError(errno.EACCES, "Permission denied", "x\ny.h5"), r"x\ny.h5: Permission denied: change its perm"),
     ],
 )
 def test_what_the_system_refuses_is_said_with_its_advice(monkeypatch, capsys, error, words):
@@ -95,6 +96,13 @@ def test_what_the_system_refuses_is_said_with_its_advice(monkeypatch, capsys, er
     monkeypatch.setattr("models.demo.load_models", fail)
     assert main([]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_served_on_is_said_at_once(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for arguments in (["--port", str(taken.getsockname()[1])], ["--host", "192.0.2.1"], ["--host", "no host"]):
+            assert main(arguments) == 2
+            assert "give another --host or --port" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

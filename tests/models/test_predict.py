@@ -1,4 +1,3 @@
-import errno
 import io
 import json
 import os
@@ -15,7 +14,6 @@ from PIL import Image
 from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models import EMOTIONS, artifacts
-from models.files import explain
 from models.majority import Majority
 from models.plots import plot_photo
 from models.predict import main
@@ -292,17 +290,6 @@ def test_a_name_in_a_figure_is_no_formula(name, face):
     plot_photo([Prediction(Photo(name, face))]).savefig(io.BytesIO())
 
 
-def test_a_picture_that_cannot_be_drawn_is_said_and_the_others_are_done(model, photo, tmp_path, capsys, monkeypatch):
-    def fail(faces):
-        raise ValueError("odd picture")
-
-    monkeypatch.setattr("models.plots.plot_photo", fail)
-    assert main([photo, photo, "--model", model, "--plot", str(tmp_path / "plots")]) == 1
-    out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 2
-    assert err.count("face.png: not drawn: odd picture") == 2
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("closed", ["", "2>&-", "2>&- <&-"])
 def test_a_full_disk_is_named_and_closed_streams_are_no_fault(model, photo, tmp_path, closed):
@@ -318,12 +305,3 @@ def test_a_full_disk_is_named_and_closed_streams_are_no_fault(model, photo, tmp_
     out = tmp_path / "out.csv"
     subprocess.run(f"{command} --csv {out} >&- {closed}", shell=True, cwd=root, check=True)
     assert pd.read_csv(out)["emotion"].tolist() == ["Happy"]
-
-
-@pytest.mark.parametrize(
-    ("number", "words"), [(errno.ENOSPC, "free some space"), (errno.EACCES, "permission"), (errno.EISDIR, "a file")]
-)
-def test_the_advice_fits_what_the_system_said(number, words):
-    said = explain(OSError(number, os.strerror(number)), "x\n.csv")
-    assert said.startswith(f"x\\n.csv: {os.strerror(number)}: ") and words in said
-    assert explain(OSError("no port"), "page") == "page: no port"
