@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import (
 
 from benchmark.data.synthetic import draw_face
 from models import EMOTIONS, artifacts, load
+from models.calibration import best_temperature, scaled
 from models.processor import has_bfloat16
 from models.registry import recognizers
 
@@ -295,7 +296,15 @@ def test_saved_and_loaded_gives_the_same(name, fitted, saved, faces):
     assert not list(saved.folder.glob("*partial*"))
 
 
-def test_soft_voting_is_the_mean(fitted, faces):
-    X = faces["PrivateTest"].X
+def test_soft_voting_is_the_mean_calibrated(fitted, faces):
+    X, voting = faces["PrivateTest"].X, fitted["soft_voting"]
     mean = np.mean([fitted[name].predict_proba(X) for name in ("cnn", "hog_svm", "lbp_xgb")], axis=0)
-    np.testing.assert_allclose(fitted["soft_voting"].predict_proba(X), mean, atol=1e-6)
+    np.testing.assert_allclose(voting.predict_proba(X), scaled(mean, voting.temperature_), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_its_probabilities_have_the_best_temperature(name, fitted, faces):
+    valid = faces["PublicTest"]
+    assert (fitted[name].temperature_ == 1) == (name == "majority")
+    left = best_temperature(fitted[name].predict_proba(valid.X), valid.y)
+    assert left == pytest.approx(1, abs=0.01) or name == "majority"
