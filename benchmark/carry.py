@@ -26,7 +26,7 @@ from benchmark.stored import run_digest
 from features.source import ROOT, code_digest
 from models.artifacts import ArtifactError, load
 from models.calibration import best_temperature, scaled
-from models.files import sha256, write_json
+from models.files import explain, sha256, write_json
 from models.prediction import all_emotions
 from models.registry import find, recognizers
 
@@ -164,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 continue
             print(f"{name}, seed {record['seed']}: {new['carried'][-1]['evidence']}")
     except (UsageError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explain(error, args.root)}", file=sys.stderr)
         return 2
     return status
 

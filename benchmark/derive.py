@@ -212,8 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.release:
             print(add_release(args.release, folders))
     except (OSError, ValueError) as error:
-        said = explain(error, args.roots[0]) if isinstance(error, OSError) else error
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {explain(error, args.roots[0])}", file=sys.stderr)
         return 2
     return 0
 

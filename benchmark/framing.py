@@ -24,6 +24,7 @@ from benchmark.stored import models_and_data
 from features.rows import as_images
 from models.blazeface import BlazeFace
 from models.faces import Detector, Face, crop_faces
+from models.files import explain
 from models.prediction import side_by_side
 
 SCALES = (1.0, 1.1, 1.15, 1.2, 1.3, 1.4)
@@ -137,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(path, float_format="%.4f")
     except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explain(error, args.results)}", file=sys.stderr)
         return 2
     print(f"{table.to_string(float_format='%.3f')}\n\n{path}")
     return 0

@@ -23,14 +23,16 @@ def measure(path: Path, *options: str) -> dict[str, float]:
 
     Raises
     ------
-    OSError
+    ArtifactError
         If the model cannot be used there.
     """
     command = [sys.executable, "-m", "benchmark.latency", str(path), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise OSError(f"{path}: cannot be timed: {said[-1]}")
+        from models import ArtifactError
+
+        raise ArtifactError(f"{path}: cannot be timed: {said[-1]}")
     return json.loads(done.stdout)
 
 

@@ -157,8 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         store_robustness(Store(args.root), list(records.values()), robustness(recognizers, faces))
         derive(args.root)
     except (DataError, OSError) as error:
-        said = explain(error, args.root) if isinstance(error, OSError) else error
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {explain(error, args.root)}", file=sys.stderr)
         return 2
     return 0
 

@@ -24,6 +24,7 @@ from benchmark.store import Record, Store
 from benchmark.study import Run, Study, StudyError
 from models.files import explain
 from models.registry import Entry, recognizers
+from models.streams import prepare_streams
 
 if TYPE_CHECKING:
     from benchmark.findings import Findings
@@ -42,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 good, 1 some recognizer failed, 2 usage, data or a cluster that is lost, 130 interrupted, 143 terminated.
     """
+    prepare_streams()
     try:
         with interruptible():
             return _main(build_parser().parse_args(argv))

@@ -20,6 +20,7 @@ from benchmark.experiment import run_recognizer
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.schedule import SCALING, growth
 from models.checkpoint import forget_trainings
+from models.files import explain
 from models.registry import find, recognizers
 
 PARTS = (8, 4, 2, 1)
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             table = pd.DataFrame(list(measured.values()), index=index).sort_index()
             table.to_csv(path, float_format="%.2f")
     except (UsageError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explain(error, args.results)}", file=sys.stderr)
         return 2
     from benchmark.figures import ScalingDisplay, save_figure
 

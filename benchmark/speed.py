@@ -24,7 +24,7 @@ from benchmark.stored import models_and_data
 from benchmark.study import environment
 from models import ArtifactError, load
 from models.copies import parts
-from models.files import write_json
+from models.files import explain, write_json
 from models.keras_recognizer import import_keras
 from models.lite import EIGHT_BITS, FLOAT32
 from models.prediction import all_emotions
@@ -186,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         models = pd.DataFrame(_shown(predictions(args.root, records, recognizers, data, foreign)))
         models.to_csv(folder / MODELS, index=False, float_format="%.6g")
     except (ArtifactError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explain(error, args.root)}", file=sys.stderr)
         return 2
     from benchmark.figures import SpeedDisplay, save_figure
 

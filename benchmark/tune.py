@@ -19,7 +19,7 @@ from benchmark.metrics import evaluate
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.study import Study
 from models.checkpoint import forget_trainings
-from models.files import write_whole
+from models.files import explain, write_whole
 from models.prediction import all_emotions
 from models.registry import Entry, Range, find, recognizers
 
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with interruptible():
             return _main(args)
     except (UsageError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explain(error, args.results)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         print("interrupted: finished trials are kept, the same command goes on from them", file=sys.stderr)

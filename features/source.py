@@ -165,15 +165,11 @@ class _Reader:
 
     def path(self, name: str) -> Path | None:
         """Return the file of a module; None of a library, and of what has no file of Python."""
-        try:
-            spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError, AttributeError):
+        first = name.partition(".")[0]
+        # By its first name, since to look for a module imports the packages above it.
+        if first not in self.home and _file(first) is None:
             return None
-        if spec is None or not spec.has_location or not str(spec.origin).endswith(".py"):
-            return None
-        path = Path(str(spec.origin)).resolve()
-        ours = name.partition(".")[0] in self.home
-        return path if ours or not any(path.is_relative_to(folder) for folder in _INSTALLED) else None
+        return _file(name, installed=first in self.home)
 
 
 class _Bare(ast.NodeTransformer):
@@ -219,6 +215,18 @@ class _Bare(ast.NodeTransformer):
         chain = _dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
         source, name = self.module.imported.get(chain[0], ("", "")) if chain and self.module else ("", "")
         return bool({source, f"{source}.{name}"} & PLUMBING)
+
+
+def _file(name: str, installed: bool = False) -> Path | None:
+    """Return the file of a module, or None; of one that is installed only where that is asked for."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    if spec is None or not spec.has_location or not str(spec.origin).endswith(".py"):
+        return None
+    path = Path(str(spec.origin)).resolve()
+    return path if installed or not any(path.is_relative_to(folder) for folder in _INSTALLED) else None
 
 
 def _names(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, tuple[str, str]]]:

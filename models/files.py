@@ -69,17 +69,20 @@ def advice(error: OSError) -> str:
     return _ADVICE.get(error.errno or 0, "choose another place")
 
 
-def explain(error: OSError, place: str | Path = "", instead: str = "") -> str:
+def explain(error: Exception, place: str | Path = "", instead: str = "") -> str:
     """Return one line that says what cannot be had, why, and the fix.
 
     Parameters
     ----------
-    error : OSError
+    error : Exception
+        What is no OSError says all that itself.
     place : str or Path
         What was read or written, where the error does not say so.
     instead : str
         A way to choose another place, such as ``give --output HTML``; named where the error is about `place`.
     """
+    if not isinstance(error, OSError):
+        return str(error)
     known = isinstance(error.filename, (str, bytes, os.PathLike))
     named = os.fsdecode(error.filename if known else place)
     found, wanted = Path(named).absolute(), Path(place).absolute()
