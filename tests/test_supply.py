@@ -61,6 +61,7 @@ def test_every_dependency_may_be_used_by_anybody():
     assert not strange
 
 
+@pytest.mark.slow
 def test_no_dependency_has_a_known_vulnerability():
     if not importlib.util.find_spec("pip_audit"):
         pytest.skip("needs pip-audit: pip install -e '.[dev]'")

@@ -16,8 +16,8 @@ from benchmark.study import Study
 from models.registry import recognizers
 
 QUICK = {
-    "cnn": {"epochs": 2},
-    "cnn_aug": {"epochs": 2},
+    "cnn": {"epochs": 2, "batch_size": 16},
+    "cnn_aug": {"epochs": 2, "batch_size": 16},
     "cnn_deep": {"epochs": 1, "margin": 12},
     "lbp_xgb": {"n_estimators": 5},
     "patch_svm": {"sides": (9,), "n_words": 20},
@@ -27,6 +27,14 @@ QUICK = {
 def one_hot(labels: list[int]) -> np.ndarray:
     """Return sure and valid probabilities of the given predictions."""
     return np.eye(7, dtype=np.float32)[labels] * 0.93 + 0.01
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do runs without processes of their own, each of which takes seconds to start."""
+    if not request.node.get_closest_marker("alone"):
+        monkeypatch.setattr("benchmark.study.do_alone", lambda study, run, fit: study.do(run, fit))
+        monkeypatch.setattr("benchmark.study.measure", lambda artifact: {"batch_ms": 1.0})
 
 
 @pytest.fixture
@@ -72,9 +80,17 @@ def probabilities() -> Probabilities:
 
 
 @pytest.fixture(scope="session")
-def done(faces: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[dict[str, Any]]]:
-    """The store and the records of all recognizers, run once on synthetic faces."""
+def fewer(faces: Dataset) -> Dataset:
+    """A third of the synthetic faces."""
+    return faces.limited(160)
+
+
+@pytest.fixture(scope="session")
+def done(fewer: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[dict[str, Any]]]:
+    """The store and the records of all recognizers, run once on fewer synthetic faces."""
     root = tmp_path_factory.mktemp("results") / "synthetic" / "kaggle"
     setting = Setting(PROTOCOLS["kaggle"], overrides=QUICK)
-    study = Study(list(recognizers().values()), [0], faces, setting, root)
-    return study.store, [result for _, _, result in study.execute()]
+    study = Study(list(recognizers().values()), [0], fewer, setting, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.experiment.TIMED_BATCH", 4)
+        return study.store, [result for _, _, result in study.execute()]

@@ -15,6 +15,8 @@ from benchmark.study import Study
 from models.registry import Entry, recognizers
 from tests.recipes import Killed, Large
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 
 

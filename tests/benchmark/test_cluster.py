@@ -263,6 +263,7 @@ def test_a_run_whose_worker_is_killed_is_done_elsewhere(sleepers, dask):
     assert eventually(lambda: not psutil.pid_exists(pid), 5), "no orphan goes on"
 
 
+@pytest.mark.slow
 def test_where_some_are_refused_those_that_join_later_do_what_has_not_begun(sleepers, dask, tmp_path):
     run, code, marks = sleepers
     bare = tmp_path / "bare"
@@ -286,6 +287,7 @@ def test_where_some_are_refused_those_that_join_later_do_what_has_not_begun(slee
     assert errors.count("note: without tcp://127.0.0.1:") == 3, errors
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_later(sleepers, dask, monkeypatch):
     run, code, marks = sleepers
     monkeypatch.setenv("SECONDS", "2")
@@ -305,6 +307,7 @@ def test_a_lost_scheduler_is_said_finished_runs_are_kept_and_the_rest_is_done_la
     assert kept.items() <= finished(code).items() and len(finished(code)) == 4
 
 
+@pytest.mark.slow
 def test_without_any_worker_left_it_gives_up(sleepers, dask):
     run, code, marks = sleepers
     worker = dask.work(code=code)
@@ -316,6 +319,7 @@ def test_without_any_worker_left_it_gives_up(sleepers, dask):
     assert errors.splitlines()[-1].startswith("error: all workers were lost: start some with: dask worker")
 
 
+@pytest.mark.slow
 def test_a_worker_with_other_code_or_several_threads_is_refused_by_name(study, dask, tmp_path, capsys):
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / "other" / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -345,6 +349,7 @@ def test_a_worker_with_other_code_or_several_threads_is_refused_by_name(study, d
     assert len(sums(there)) == 4
 
 
+@pytest.mark.slow
 def test_a_worker_that_joins_later_with_other_code_gets_no_run(study, dask, monkeypatch, capsys):
     there = study(["majority"], "there")
     with at_work(dask, there, workers=1) as (_, done, thread):

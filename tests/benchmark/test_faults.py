@@ -69,7 +69,7 @@ def undisturbed(tmp_path_factory):
     return results / FOLDER, time.monotonic() - began
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [pytest.param(2, marks=pytest.mark.slow), pytest.param(50, marks=pytest.mark.long)])
 def test_killed_at_random_moments_it_goes_on_and_ends_as_undisturbed(kills, undisturbed, tmp_path):
     whole, seconds = undisturbed
     moments = random.Random(0)
@@ -97,7 +97,9 @@ def epochs_kept(cache):
     return 0
 
 
-@pytest.mark.parametrize(("kills", "epochs"), [(1, 8), pytest.param(20, 40, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("kills", "epochs"), [pytest.param(1, 8, marks=pytest.mark.slow), pytest.param(20, 40, marks=pytest.mark.long)]
+)
 def test_a_training_that_is_killed_goes_on_after_its_last_epoch_and_ends_with_the_same_weights(
     kills, epochs, tmp_path, monkeypatch
 ):
@@ -125,6 +127,7 @@ def test_a_training_that_is_killed_goes_on_after_its_last_epoch_and_ends_with_th
     assert histories[0] == histories[1] and len(histories[0]["loss"]) == epochs
 
 
+@pytest.mark.slow
 def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp_path):
     photo = tmp_path / "photo.png"
     Image.fromarray(np.full((60, 60), 90, np.uint8)).save(photo)
@@ -149,7 +152,9 @@ def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp
     assert unharmed(root) == unharmed(undisturbed[0])
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_asked_to_end_it_writes_the_board_of_what_is_finished(sent, code, tmp_path):
     setting = ["--limit", "100", "--set", "cnn.epochs=100000", "cnn.patience=100000"]
     do(["--only", "majority", *setting], tmp_path)
@@ -190,6 +195,7 @@ sys.exit(run.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_asked_to_end_while_a_run_imports_what_draws_the_figures_it_draws_them_all_the_same(tmp_path):
     command = [sys.executable, "-c", HALVED, "--only", "majority", "--limit", "100", "--results", tmp_path]
     environment = {name: value for name, value in os.environ.items() if name != "FER2013"}
@@ -273,7 +279,9 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize("fault", [pytest.param("full", marks=pytest.mark.long), "read-only"])
+@pytest.mark.parametrize(
+    "fault", [pytest.param("full", marks=pytest.mark.long), pytest.param("read-only", marks=pytest.mark.slow)]
+)
 def test_a_disk_that_takes_no_more_is_said_and_what_is_on_it_stays(fault, small_disk):
     do(["--only", "majority", "--limit", "100"], small_disk)
     (root,) = small_disk.glob("synthetic/*")

@@ -160,16 +160,16 @@ def test_errors_are_one_line_with_the_fix(root, tmp_path, capsys, record, monkey
     assert not list(root.glob("*.html"))
 
 
-def test_faces_are_the_most_confident_errors_of_the_data(done, faces, monkeypatch, capsys):
+def test_faces_are_the_most_confident_errors_of_the_data(done, fewer, monkeypatch, capsys):
     store, records = done
-    monkeypatch.setattr("benchmark.report.__main__.load_dataset", lambda path, limit: faces)
+    monkeypatch.setattr("benchmark.report.__main__.load_dataset", lambda path, limit: fewer)
     assert main([str(store.root), "--faces"]) == 0
     assert "keep it" in capsys.readouterr().err
     page = (store.root / "report_faces.html").read_text()
     assert "This copy shows faces of the data" in page
     from benchmark.report.faces import confident_errors
 
-    shown = {each["recognizer"]: each["faces"] for each in confident_errors(find(store.root), faces, n=3)}
+    shown = {each["recognizer"]: each["faces"] for each in confident_errors(find(store.root), fewer, n=3)}
     assert "majority" not in shown
     for record in records:
         if record["recognizer"] in shown:

@@ -18,7 +18,7 @@ from models.registry import recognizers
     scope="module",
     params=[
         ["majority", "cnn"],
-        pytest.param(["majority", "cnn", "cnn_aug", "cnn_deep", "soft_voting_networks"], marks=pytest.mark.long),
+        pytest.param(["majority", "cnn", "cnn_aug", "cnn_deep", "soft_voting_networks"], marks=pytest.mark.slow),
     ],
     ids=len,
 )
@@ -111,10 +111,10 @@ def test_the_figure_has_a_bar_each(tmp_path):
     assert (tmp_path / "speed.png").stat().st_size > 10_000
 
 
-def test_votes_of_copies_are_cross_fitted_as_the_ensemble_is(done, faces, monkeypatch):
+def test_votes_of_copies_are_cross_fitted_as_the_ensemble_is(done, fewer, monkeypatch):
     store, records = done
     known = {record["recognizer"]: record for record in records}
-    quick = speed._Quick(store.root, faces)
+    quick = speed._Quick(store.root, fewer)
     monkeypatch.setattr(quick, "of_copy", lambda record, suffix: vars(store.probabilities(record)))
     ensemble = load(store.root / "models" / known["soft_voting_tuned"]["artifact"])
     found = quick.combined(ensemble, [known[name] for name in ensemble.members_])

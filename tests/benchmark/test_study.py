@@ -23,18 +23,18 @@ def make_study(faces, root, names=("majority",), seeds=(0,), **setting):
     return Study(entries, seeds, faces, Setting(PROTOCOLS["kaggle"], **setting), root)
 
 
-def test_every_recognizer_leaves_a_complete_record(done, faces):
+def test_every_recognizer_leaves_a_complete_record(done, fewer):
     store, records = done
     assert [record["status"] for record in records] == ["ok"] * len(records)
     for record in records:
         stored = store.probabilities(record)
-        np.testing.assert_array_equal(stored.y_test, faces["PrivateTest"].y)
+        np.testing.assert_array_equal(stored.y_test, fewer["PrivateTest"].y)
         assert record["test"] == evaluate(stored.y_test, stored.test)
         assert record["valid"] == evaluate(stored.y_valid, stored.valid)
         cost = record["cost"]
         assert min(cost["ms_per_face"], cost["peak_memory_mb"], cost["artifact_mb"]) > 0
         loaded = load(store.root / "models" / record["artifact"])
-        np.testing.assert_allclose(loaded.predict_proba(faces["PrivateTest"].X), stored.test, atol=1e-6)
+        np.testing.assert_allclose(loaded.predict_proba(fewer["PrivateTest"].X), stored.test, atol=1e-6)
         assert loaded.card_["valid"] == record["valid"]
         assert "test" not in loaded.card_
 

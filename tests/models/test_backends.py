@@ -12,9 +12,10 @@ from models import load
 from models.artifacts import save
 from models.registry import recognizers
 
+pytestmark = [pytest.mark.slow, pytest.mark.trains]
+
 ROOT = Path(__file__).parents[2]
-NETWORKS = {name for name, entry in recognizers().items() if entry.family == "neural"}
-DEEP = {"cnn_deep"}  # which takes as long as all others
+NETWORKS = sorted(name for name, entry in recognizers().items() if entry.family == "neural")
 
 ON_JAX = """
 import pathlib, sys
@@ -39,36 +40,32 @@ def faces_and_labels():
     return np.random.default_rng(0).integers(0, 256, (32, 2304), dtype=np.uint8), np.arange(32) % 7
 
 
-@pytest.fixture(
-    scope="module", params=[sorted(NETWORKS - DEEP), pytest.param(sorted(DEEP), marks=pytest.mark.long)], ids=len
-)
-def folder(request, tmp_path_factory, faces_and_labels):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, faces_and_labels):
     """Networks fitted and saved on TensorFlow; on JAX, loaded from there and fitted too."""
     pytest.importorskip("jax")
     folder = tmp_path_factory.mktemp("backends")
     X, y = faces_and_labels
     np.savez(folder / "data.npz", X=X, y=y)
-    for name in request.param:
+    for name in NETWORKS:
         fitted = recognizers()[name].make().set_params(epochs=1, batch_size=16)
         save(fitted.fit(X, y, validation=(X[:8], y[:8])), folder, name, {"recognizer": name})
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    command = [sys.executable, "-c", ON_JAX, str(folder), *request.param]
+    command = [sys.executable, "-c", ON_JAX, str(folder), *NETWORKS]
     run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    return folder, request.param
+    return folder
 
 
 def test_jax_predicts_the_same_from_a_file_of_tensorflow(folder, faces_and_labels):
-    path, names = folder
-    for name in names:
-        there = load(path / f"{name}.h5").predict_proba(faces_and_labels[0])
-        np.testing.assert_allclose(np.load(path / f"{name}.npz")["loaded"], there, atol=1e-5)
+    for name in NETWORKS:
+        there = load(folder / f"{name}.h5").predict_proba(faces_and_labels[0])
+        np.testing.assert_allclose(np.load(folder / f"{name}.npz")["loaded"], there, atol=1e-5)
 
 
 def test_what_jax_trained_is_read_by_tensorflow(folder, faces_and_labels):
-    path, names = folder
-    for name in names:
-        jax = np.load(path / f"{name}.npz")
+    for name in NETWORKS:
+        jax = np.load(folder / f"{name}.npz")
         assert np.isfinite(jax["loss"]).all()
-        loaded = load(path / "jax" / f"{name}.h5").predict_proba(faces_and_labels[0])
+        loaded = load(folder / "jax" / f"{name}.h5").predict_proba(faces_and_labels[0])
         np.testing.assert_allclose(loaded, jax["own"], atol=1e-5)

@@ -37,8 +37,8 @@ SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]
 
 
 def but_the_longest(names):
-    """Leave the network that takes as long as all others to the long tests."""
-    return [pytest.param(name, marks=pytest.mark.long) if name == "cnn_deep" else name for name in names]
+    """Leave the network that takes as long as all others to the slow tests."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name == "cnn_deep" else name for name in names]
 
 
 def make(name, seed=0):

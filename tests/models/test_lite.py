@@ -16,7 +16,7 @@ from models.lite import EIGHT_BITS, FLOAT32, LiteNetwork
 pytestmark = pytest.mark.trains
 
 
-@pytest.fixture(scope="module", params=[pytest.param("cnn", marks=pytest.mark.long), "cnn_aug"])
+@pytest.fixture(scope="module", params=[pytest.param("cnn", marks=pytest.mark.slow), "cnn_aug"])
 def saved(request, faces, tmp_path_factory):
     kind = {"cnn": CNN, "cnn_aug": AugmentedCNN}[request.param]
     train, valid = faces["Training"], faces["PublicTest"]
