@@ -123,7 +123,7 @@ def test_what_is_derived_no_more_is_deleted_and_nothing_else(tmp_path, record, p
     gone = {"runs/b/seed0.json", "runs/b/seed0.npz", "models/b.h5"}
     store.write(record("b", WRONG, WRONG, history=course), probabilities)
     derive(store.root)
-    assert {"confusion/b.png", "figures/training_b_seed0.csv"} <= set(snapshot(store.root))
+    assert {"confusion/b.csv", "figures/training_b_seed0.csv"} <= set(snapshot(store.root))
     own = {"confusion/mine.csv", "figures/mine.png", "analysis/notes.csv", "notes.md", "report_faces.html"}
     for name in {*own, "models/b.h5"}:
         (store.root / name).parent.mkdir(exist_ok=True)

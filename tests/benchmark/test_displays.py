@@ -73,7 +73,7 @@ def test_the_weights_that_count_are_drawn(tmp_path, record, probabilities):
     display = displays(find(store.root))["figures/ensemble_weights"]
     assert display.table.to_dict("index") == {("vote", "a"): {"weight": 1.0}}
     texts = [text.get_text() for text in display.plot(Figure().subplots()).texts]
-    assert texts == ["1.00, T = 2.00"]
+    assert texts == ["1.00"]
 
 
 def test_every_figure_is_drawn_the_same_twice_as_png_and_as_svg(found, tmp_path):
