@@ -9,7 +9,7 @@ from benchmark.data.synthetic import synthetic_dataset
 from benchmark.figures import SpeedDisplay, save_figure
 from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.study import Study
-from models import load
+from models import ArtifactError, load
 from models.keras_recognizer import import_keras
 from models.registry import recognizers
 
@@ -138,5 +138,5 @@ def test_what_is_recorded_of_a_fit():
 def test_a_model_that_cannot_be_timed_is_an_error(tmp_path, capsys):
     assert latency.main([str(tmp_path / "none.h5")]) == 2
     assert "error: " in capsys.readouterr().err
-    with pytest.raises(steps.DataError, match="cannot be timed"):
+    with pytest.raises(ArtifactError, match="cannot be timed"):
         speed._timed(tmp_path / "none.h5")
