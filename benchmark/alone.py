@@ -23,6 +23,11 @@ def do_alone(study: Study, run: Run, fit: bool) -> Record:
     -------
     dict
         The record: a failed one where the process ended early, as the system ends one that needs too much memory.
+
+    Raises
+    ------
+    OSError
+        If the run cannot be stored.
     """
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -30,7 +35,10 @@ def do_alone(study: Study, run: Run, fit: bool) -> Record:
     process.start()
     sender.close()
     try:
-        record: Record = receiver.recv()
+        answer = receiver.recv()
+        if isinstance(answer, OSError):
+            raise answer
+        record: Record = answer
     except EOFError:
         process.join()
         reason = f"its process ended with exit code {process.exitcode}: it may have needed more memory than there is"
@@ -60,4 +68,7 @@ def _do(study: Study, run: Run, fit: bool, sender: Connection) -> None:
         reason = "its code was edited since this job began: start the job again"
         sender.send(study.keep({**study.facts(run), "status": "failed", "error": reason, "traceback": ""}))
         return
-    sender.send(study.do(run, fit))
+    try:
+        sender.send(study.do(run, fit))
+    except OSError as error:  # it cannot be stored, which is for the job to say
+        sender.send(error)

@@ -9,8 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -221,18 +221,13 @@ def test_two_at_once_do_no_run_twice_and_both_end_with_all(faces, tmp_path, monk
     monkeypatch.setattr(Slow, "fits", 0)
     entries = [Entry(name, "floor", Slow) for name in ("one", "two", "three")]
     monkeypatch.setattr("models.registry.find", dict(zip(("one", "two", "three"), entries, strict=True)).__getitem__)
-    results = [[], []]
 
-    def work(place):
+    def work(_):
         study = Study(entries, [0, 1], faces.limited(150), Setting(PROTOCOLS["kaggle"]), tmp_path)
-        results[place] = [record["status"] for _, _, record in study.execute()]
+        return [record["status"] for _, _, record in study.execute()]
 
-    threads = [threading.Thread(target=work, args=(place,)) for place in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == [["ok"] * 6] * 2
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(work, (0, 1))) == [["ok"] * 6] * 2
     assert Slow.fits == 6
     assert len(unharmed(tmp_path)) == 3
 

@@ -4,6 +4,7 @@ import pytest
 from features.cache import seconds_saved
 from models.augmentation import views
 from models.augmented_network import AugmentedNetwork
+from models.calibration import scaled
 from models.checkpoint import Checkpoint, forget_trainings
 from models.keras_recognizer import KerasRecognizer, import_keras
 
@@ -123,7 +124,8 @@ def test_the_probabilities_are_the_mean_over_the_views(split):
     faces = split[0].reshape(-1, 48, 48, 1).astype(np.float32)
     each = [np.asarray(recognizer.network_(view)) for view in views(faces, recognizer.zoom)]
     assert not np.allclose(each[0], each[2], atol=1e-4)
-    np.testing.assert_allclose(recognizer.predict_proba(split[0]), np.mean(each, axis=0), atol=1e-6)
+    expected = scaled(np.mean(each, axis=0), recognizer.temperature_)
+    np.testing.assert_allclose(recognizer.predict_proba(split[0]), expected, atol=1e-6)
 
 
 def test_validation_faces_change_nothing_but_the_history(split):
@@ -142,7 +144,8 @@ def test_the_power_of_the_weights_counts(split):
 
     def probabilities(power, weight=weight):
         network = TinyNetwork(epochs=15, batch_size=8, learning_rate=0.05, weight_power=power)
-        return network.fit(X, y, sample_weight=weight, validation=(X[:10], y[:10])).predict_proba(X)
+        network.fit(X, y, sample_weight=weight, validation=(X[:10], y[:10])).temperature_ = 1.0
+        return network.predict_proba(X)
 
     none, root, full = map(probabilities, (0.0, 0.5, 1.0))
     np.testing.assert_array_equal(none, probabilities(1.0, weight=None))
