@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import secrets
 import sysconfig
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ PACKAGES = ("benchmark", "features", "models")
 PLUMBING = {"features.cache", "features.source", "models.checkpoint", "models.registry"}
 _INSTALLED = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
 Used = tuple["_Module", ast.AST]
+_PARSING = threading.Lock()
 
 
 def code_digest(module: str) -> str:
@@ -50,7 +52,7 @@ def reached(module: str) -> set[str]:
 def code_only(source: str) -> str:
     """Return what counts of a whole file of Python; what is no Python comes back as it is."""
     try:
-        return _dump(_Bare().visit(ast.parse(source)))
+        return _dump(_Bare().visit(_parsed(source)))
     except SyntaxError:
         return source
 
@@ -150,7 +152,7 @@ class _Reader:
         text = path.read_text("utf-8", errors="replace")
         module = _Module(name, name if path.name == "__init__.py" else name.rpartition(".")[0])
         try:
-            tree = ast.parse(text)
+            tree = _parsed(text)
         except SyntaxError:  # it cannot be imported
             module.code.append(ast.Constant(text))
             return module
@@ -215,6 +217,11 @@ class _Bare(ast.NodeTransformer):
         chain = _dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
         source, name = self.module.imported.get(chain[0], ("", "")) if chain and self.module else ("", "")
         return bool({source, f"{source}.{name}"} & PLUMBING)
+
+
+def _parsed(source: str) -> ast.Module:
+    with _PARSING:  # two threads at once are a SystemError in Python 3.11
+        return ast.parse(source)
 
 
 def _file(name: str, installed: bool = False) -> Path | None:
