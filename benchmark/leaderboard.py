@@ -45,13 +45,21 @@ TEXT_COLUMNS = (
     "ensemble",
     "member",
     "what",
-    "step",
     "form",
+    "processor",
     "protocol",
     "caveat",
     "source",
 )
-DECIMALS = {"fit_seconds": 0, "ms_per_face": 2, "artifact_mb": 1, "test_log_loss": 3}
+DECIMALS = {
+    "fit_seconds": 0,
+    "ms_per_face": 2,
+    "artifact_mb": 1,
+    "load_seconds": 2,
+    "one_ms": 2,
+    "batch_ms": 2,
+    "memory_mb": 0,
+}
 
 
 def leaderboard(records: Iterable[Record]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from benchmark.data.folders import parse_labels
 from benchmark.ferplus import Votes, read_votes
 from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, caught, interruptible
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
-from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_long
+from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.store import Record, Store
 from benchmark.study import Run, Study, StudyError
 from models.files import explain
@@ -60,7 +60,7 @@ def _main(args: argparse.Namespace) -> int:
             return _evaluate(args)
         if args.list:
             results = Path(args.results)
-            _print_list(known, expected_seconds(results, [results / REFERENCE], TRAINING_FACES))
+            _print_list(known, expected_seconds([results / REFERENCE], TRAINING_FACES))
             return 0
         return _run(args, known)
     except (UsageError, DataError, StudyError) as error:
@@ -107,11 +107,11 @@ def _study(
     if others:
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     results, faces = Path(args.results), len(data[setting.protocol.fit])
-    seconds = expected_seconds(results, [root, results / REFERENCE], faces)
+    seconds = expected_seconds([root, results / REFERENCE], faces)
     study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True)
     states = [study.state(run, args.rerun) for run in study.runs]
-    todo = {run.entry.name for run in _unfinished(study, states)}
-    for warning in too_long(results, {name: seconds[name] for name in seconds if name in todo}, faces):
+    unfinished = {run.entry.name: run.entry for run in _unfinished(study, states)}
+    for warning in too_many_faces(unfinished.values(), faces):
         print(f"warning: {warning}", file=sys.stderr)
     return study, states, seconds
 

@@ -12,8 +12,6 @@ from benchmark.figures.overview import (
     CostDisplay,
     DistributionDisplay,
     EnsembleWeightsDisplay,
-    ScalingDisplay,
-    SpeedDisplay,
     ValidationTestDisplay,
 )
 from benchmark.figures.style import Display, save_figure, to_svg
@@ -31,8 +29,6 @@ __all__ = [
     "RecallDisplay",
     "ReliabilityDisplay",
     "RobustnessDisplay",
-    "ScalingDisplay",
-    "SpeedDisplay",
     "TrainingDisplay",
     "ValidationTestDisplay",
     "save_figure",
