@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from benchmark.decision import compare
 from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus, load_robustness
 from benchmark.leaderboard import by_seed, equal_seeds, firsts
@@ -49,7 +48,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     -------
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
-        ``decision_rules``, ``reliability``, ``calibration`` where records have it; of the weak classes
+        ``reliability``, ``calibration`` where records have it; of the weak classes
         ``recall_at_precision``, ``precision_recall``, ``average_precision`` and ``confusions``; ``ensemble_weights``
         where there are ensembles; ``drop`` where the faces are from elsewhere than those fitted on; ``copies``,
         ``ferplus``, ``robustness`` where these were stored.
@@ -66,7 +65,6 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         "mcnemar": mcnemar_matrix(y, decided),
         "versus_best": _with_seed(versus_best(y, decided, next(iter(decided))), runs),
         "seeds": over_seeds(done),
-        "decision_rules": _by_recognizer({name: compare(each) for name, each in first_runs.items()}),
         "reliability": _by_recognizer(
             {name: reliability(y, each.test.astype(float)) for name, each in first_runs.items()}
         ),

@@ -67,7 +67,7 @@ class Findings:
         return (
             "Scores, their intervals and the confusion matrices are of all seeds. A test between two recognizers is of "
             "the lowest seed that both have, and empty where they share none; so are class weights. The scores without "
-            "copies, against FER+ and on corrupted faces, decision rules and curves are of the first seed that most "
+            "copies, against FER+ and on corrupted faces, and curves are of the first seed that most "
             f"recognizers have, seed {seed}{f'; without it: {without}' if without else ''}."
         )
 

@@ -167,7 +167,6 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
     shown: dict[str, pd.DataFrame] = {
         name: found.tables[name].reset_index()
         for name in (
-            "decision_rules",
             "recall_at_precision",
             "average_precision",
             "calibration",
@@ -187,7 +186,6 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
         shown["robustness"] = marked(found.tables["robustness"])
     if "class_weights" in found.tables:
         shown["class_weights"] = ablation_summary(found.tables["class_weights"])
-    shown["decision_rules"] = _joined(shown["decision_rules"])
     if "confusions" in shown:
         shown["confusions"] = shown["confusions"].drop(columns="emotion")
     if "copies" in shown:
