@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from benchmark.corrupted import trained_on
 from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus, load_robustness
 from benchmark.leaderboard import by_seed, equal_seeds, firsts
 from benchmark.metrics import evaluate, reliability
-from benchmark.robustness import trained_on
 from benchmark.store import Probabilities, Record, Store
 from benchmark.uncertainty import intervals, mcnemar_matrix, over_seeds, versus_best
 from benchmark.weak_classes import (

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from benchmark.ablation import ablation_summary
 from benchmark.analysis import summary, weights_summary
+from benchmark.corrupted import marked, note
 from benchmark.displays import displays
 from benchmark.figures import save_figure
 from benchmark.findings import Findings, find
@@ -22,7 +23,6 @@ from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.others import beside_tools, published
 from benchmark.releases import add_release
 from benchmark.report.page import REPORT, render
-from benchmark.robustness import marked, note
 from benchmark.speed import SPEED
 from benchmark.store import Record
 from models.files import explain, write_json, write_whole

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark import figures
+from benchmark.corrupted import by_strength
 from benchmark.findings import Findings
-from benchmark.robustness import by_strength
 from benchmark.uncertainty import METRICS
 from models.labels import EMOTIONS
 

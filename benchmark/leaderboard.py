@@ -135,6 +135,12 @@ def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> st
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
+def to_text(board: pd.DataFrame, scores: Sequence[str]) -> str:
+    """Return rank, recognizer, these scores and the status as plain text for a terminal."""
+    shown = board[["rank", "recognizer", *scores, "status"]]
+    return shown.to_string(index=False, float_format="%.3f", na_rep="")
+
+
 def _row(runs: list[Record]) -> dict[str, Any]:
     done = [run for run in runs if run["status"] == "ok"]
     row: dict[str, Any] = {"recognizer": runs[0]["recognizer"], "family": runs[0]["family"], "seeds": len(done)}

@@ -14,12 +14,12 @@ import pandas as pd
 
 from benchmark.ablation import ablation_summary
 from benchmark.analysis import weights_summary
+from benchmark.corrupted import marked, note
 from benchmark.ferplus import LABELS_ROW
 from benchmark.figures import Display, to_svg
 from benchmark.findings import Findings
 from benchmark.others import beside_tools, published
 from benchmark.report.commands import commands, shown, unsaid
-from benchmark.robustness import marked, note
 from benchmark.store import Record
 from benchmark.weak_classes import WEAK_CLASSES
 from models.labels import EMOTIONS
