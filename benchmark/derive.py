@@ -14,7 +14,6 @@ import pandas as pd
 from filelock import FileLock
 
 from benchmark.ablation import ablation_summary
-from benchmark.analysis import summary, weights_summary
 from benchmark.corrupted import marked, note
 from benchmark.displays import displays
 from benchmark.figures import save_figure
@@ -25,6 +24,7 @@ from benchmark.releases import add_release
 from benchmark.report.page import REPORT, render
 from benchmark.speed import SPEED
 from benchmark.store import Record
+from benchmark.summaries import summary, weights_summary
 from models.files import explain, write_json, write_whole
 
 README_COLUMNS = (

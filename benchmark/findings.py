@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from benchmark.ablation import class_weight_ablation, scheme_roots
-from benchmark.analysis import Tables, analyse, verdicts
+from benchmark.analysis import Tables, analyse
 from benchmark.data import DataError
 from benchmark.kept import load_data_facts
 from benchmark.leaderboard import by_seed, equal_seeds, finished, leaderboard
 from benchmark.store import Record, Store, current_records
 from benchmark.stored import run_digest
+from benchmark.summaries import verdicts
 from features.source import code_digest
 from models.registry import recognizers
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from benchmark.ablation import ablation_summary
-from benchmark.analysis import weights_summary
 from benchmark.corrupted import marked, note
 from benchmark.ferplus import LABELS_ROW
 from benchmark.figures import Display, to_svg
@@ -21,6 +20,7 @@ from benchmark.findings import Findings
 from benchmark.others import beside_tools, published
 from benchmark.report.commands import commands, shown, unsaid
 from benchmark.store import Record
+from benchmark.summaries import weights_summary
 from benchmark.weak_classes import WEAK_CLASSES
 from models.labels import EMOTIONS
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.analysis import analyse, calibration, summary, verdicts, weights_summary, without_copies
+from benchmark.analysis import analyse, calibration, without_copies
 from benchmark.data import Dataset
 from benchmark.derive import derive
 from benchmark.duplicates import Copies
@@ -25,6 +25,7 @@ from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Probabilities, Store
 from benchmark.stored import choose
 from benchmark.study import Study
+from benchmark.summaries import summary, verdicts, weights_summary
 from models.registry import recognizers
 
 RIGHT = [0, 1, 2, 3, 4, 5, 6]
