@@ -93,15 +93,13 @@ def paired_differences(
     return _percentiles([scores[0][metric] - scores[1][metric] for metric in METRICS], first - second, level)
 
 
-def over_seeds(records: Iterable[Record], split: str = "test") -> pd.DataFrame:
-    """Return mean and standard deviation of the scores of finished runs over their seeds.
+def over_seeds(records: Iterable[Record]) -> pd.DataFrame:
+    """Return mean and standard deviation of the test scores of finished runs over their seeds.
 
     Parameters
     ----------
     records : iterable of dict
         Records of one results folder.
-    split : {"test", "valid"}
-        Split whose scores are taken.
 
     Returns
     -------
@@ -113,7 +111,7 @@ def over_seeds(records: Iterable[Record], split: str = "test") -> pd.DataFrame:
         (record["recognizer"], metric, score)
         for record in records
         if record["status"] == "ok"
-        for metric, score in _named(record[split]).items()
+        for metric, score in _named(record["test"]).items()
     ]
     table = pd.DataFrame(rows, columns=["recognizer", "metric", "score"])
     scores = table.astype({"score": float}).groupby(["recognizer", "metric"], sort=False)["score"]

@@ -182,12 +182,6 @@ def test_mean_and_spread_by_hand(record):
     assert table.loc[("cnn", "accuracy")].tolist() == pytest.approx([4 / 7, np.nan, 1], nan_ok=True)
 
 
-def test_spread_on_the_validation_split(record):
-    right, two_wrong = [*range(7)], [1, 0, *range(2, 7)]
-    table = over_seeds([record("hog", two_wrong, right)], split="valid")
-    assert table.loc[("hog", "accuracy"), "mean"] == pytest.approx(5 / 7)
-
-
 def test_no_record_no_row():
     assert over_seeds([]).empty
 
