@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from benchmark.decision import compare
+from benchmark.corrupted import trained_on
 from benchmark.duplicates import Copies
 from benchmark.kept import load_copies, load_ferplus, load_robustness
 from benchmark.leaderboard import by_seed, equal_seeds, firsts
 from benchmark.metrics import evaluate, reliability
-from benchmark.robustness import trained_on
+from benchmark.significance import mcnemar_matrix, versus_best
 from benchmark.store import Probabilities, Record, Store
-from benchmark.uncertainty import intervals, mcnemar_matrix, over_seeds, versus_best
+from benchmark.uncertainty import intervals, over_seeds
 from benchmark.weak_classes import (
     WEAK_CLASSES,
     average_precision,
@@ -26,13 +26,6 @@ from benchmark.weak_classes import (
 )
 from models.labels import EMOTIONS
 
-INTERVAL_COLUMNS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro_f1",
-    "disgust_recall": "recall_Disgust",
-    "fear_recall": "recall_Fear",
-}
-BOUNDS = ("estimate", "low", "high")
 Tables = dict[str, pd.DataFrame]
 
 
@@ -49,7 +42,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     -------
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
-        ``decision_rules``, ``reliability``, ``calibration`` where records have it; of the weak classes
+        ``reliability``, ``calibration`` where records have it; of the weak classes
         ``recall_at_precision``, ``precision_recall``, ``average_precision`` and ``confusions``; ``ensemble_weights``
         where there are ensembles; ``drop`` where the faces are from elsewhere than those fitted on; ``copies``,
         ``ferplus``, ``robustness`` where these were stored.
@@ -66,7 +59,6 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         "mcnemar": mcnemar_matrix(y, decided),
         "versus_best": _with_seed(versus_best(y, decided, next(iter(decided))), runs),
         "seeds": over_seeds(done),
-        "decision_rules": _by_recognizer({name: compare(each) for name, each in first_runs.items()}),
         "reliability": _by_recognizer(
             {name: reliability(y, each.test.astype(float)) for name, each in first_runs.items()}
         ),
@@ -155,17 +147,6 @@ def calibration(done: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
 
 
-def weights_summary(weights: pd.DataFrame) -> pd.DataFrame:
-    """Return `ensemble_weights` as text for a page."""
-    shown = weights.reset_index()
-    if shown["seed"].nunique() < 2:
-        del shown["seed"]
-    shown["weight"] = shown["weight"].map("{:.2f}".format, na_action="ignore")
-    shown["accuracy_gain"] = shown["accuracy_gain"].map("{:+.3f}".format)
-    shown["p_mcnemar"] = shown["p_mcnemar"].map(_p_value)
-    return shown
-
-
 def drops(done: Sequence[Record]) -> pd.DataFrame:
     """Return what recognizers lose on faces from elsewhere, against the test split of the data they were fitted on.
 
@@ -235,58 +216,6 @@ def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataF
                 }
             )
     return pd.DataFrame(rows).set_index(["recognizer", "without"])
-
-
-def summary(tables: Tables) -> pd.DataFrame:
-    """Return one row a recognizer, as text: scores with their intervals, without copies, against FER+."""
-    found = tables["intervals"]
-    names = list(found.index.unique(level=0))
-    columns = {
-        column: {name: _with_interval(found.loc[(name, metric)]) for name in names}
-        for column, metric in INTERVAL_COLUMNS.items()
-    }
-    if "copies" in tables:
-        for (name, rule), row in tables["copies"].iterrows():
-            if rule in ("exact", "near"):
-                text = f"{row['accuracy']:.3f} ({-row['accuracy_drop']:+.3f})"
-                columns.setdefault(f"without_{rule}_copies", {})[name] = text
-            for emotion in map(str.lower, WEAK_CLASSES) if rule == "near" else ():
-                recall = dict(
-                    zip(BOUNDS, row[[f"{emotion}_recall{end}" for end in ("", "_low", "_high")]], strict=True)
-                )
-                columns.setdefault(f"{emotion}_recall_without_near", {})[name] = _with_interval(recall)
-    if "ferplus" in tables:
-        accuracy = tables["ferplus"]["accuracy"]
-        columns["ferplus_accuracy"] = {name: f"{accuracy[name]:.3f}" for name in names if name in accuracy}
-    return pd.DataFrame(columns, index=pd.Index(names, name="recognizer")).fillna("").reset_index()
-
-
-def verdicts(tables: Tables) -> dict[str, str]:
-    """Return, of every recognizer, ``best``, ``p = …`` or, if chance would do, ``not distinguishable, p = …``.
-
-    ``no seed in common`` where it cannot be compared with the best.
-    """
-    tested = tables["versus_best"]
-    words = {name: "best" for name in tables["mcnemar"].index if name not in tested.index}
-    for name, row in tested.iterrows():
-        if np.isnan(row["p_holm"]):
-            words[str(name)] = "no seed in common"
-            continue
-        p = f"p {_p_value(row['p_holm'])}" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
-        words[str(name)] = p if row["distinguishable"] else f"not distinguishable, {p}"
-    return words
-
-
-def _p_value(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _with_interval(row: Mapping[str, float] | pd.Series) -> str:
-    if np.isnan(row["estimate"]):
-        return ""
-    if np.isnan(row["low"]):
-        return f"{row['estimate']:.3f}"
-    return f"{row['estimate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
 def _weak(runs: Mapping[str, Probabilities], table: Any) -> pd.DataFrame:

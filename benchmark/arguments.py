@@ -12,11 +12,16 @@ from typing import Any
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS
 from models.registry import Entry
 
-EVALUATES = {"models", "cropped"}
-
 
 class UsageError(ValueError):
     """The command line cannot be carried out; the message says the fix."""
+
+
+class _Moved(argparse.Action):
+    """An option that is a command of its own now."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        parser.error(f"{option} is a command of its own now: python -m benchmark.evaluate {values or 'DIR'}")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--all", action="store_true", help="every recognizer")
     what.add_argument("--only", nargs="+", metavar="GLOB", help="recognizers by name, e.g. hog_svm 'lbp_*'")
-    what.add_argument("--evaluate", metavar="DIR", help="score stored models on photos, a folder an emotion")
+    what.add_argument("--evaluate", nargs="?", action=_Moved, help=argparse.SUPPRESS)
     what.add_argument("--list", action="store_true", help="list the recognizers and stop")
     option = parser.add_argument
     option(
@@ -52,31 +57,13 @@ def build_parser() -> argparse.ArgumentParser:
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
     option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
-    option("--models", nargs="+", metavar="GLOB", help="of --evaluate: which (default: all that are stored)")
     option("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="what folders show, e.g. 1=fear 2=sad")
-    option("--cropped", action="store_true", help="of --evaluate: the photos are faces already")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--scheduler", metavar="ADDRESS", help="do the runs on a Dask cluster, e.g. tcp://HOST:8786")
     where.add_argument("--jobs", type=count(1), metavar="N", help="do N runs at once, the cores divided among them")
     option("--rerun", action="store_true", help="do the runs again although they are fresh")
     option("--dry-run", action="store_true", help="say what would be done and stop")
     return parser
-
-
-def check_together(args: argparse.Namespace) -> None:
-    """Refuse options that would do nothing.
-
-    Raises
-    ------
-    UsageError
-        If options of ``--evaluate`` stand without it, or others with it.
-    """
-    parser = build_parser()
-    given = {name for name, value in vars(args).items() if value != parser.get_default(name)}
-    strange = given & EVALUATES if not args.evaluate else given - EVALUATES - {"evaluate", "results", "rerun", "labels"}
-    if strange:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(strange))
-        raise UsageError(f"{names}: not with --evaluate DIR" if args.evaluate else f"{names}: only with --evaluate DIR")
 
 
 def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:

@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from benchmark.ablation import ablation_summary
-from benchmark.analysis import summary, weights_summary
+from benchmark.corrupted import marked, note
 from benchmark.displays import displays
 from benchmark.figures import save_figure
 from benchmark.findings import Findings, find
@@ -22,12 +22,9 @@ from benchmark.leaderboard import COLUMNS, to_markdown
 from benchmark.others import beside_tools, published
 from benchmark.releases import add_release
 from benchmark.report.page import REPORT, render
-from benchmark.robustness import marked, note
-from benchmark.scaling import summary as scaling
-from benchmark.schedule import SCALING
-from benchmark.speed import FOLDER
-from benchmark.speed import summaries as speed
+from benchmark.speed import SPEED
 from benchmark.store import Record
+from benchmark.summaries import summary, weights_summary
 from models.files import explain, write_json, write_whole
 
 README_COLUMNS = (
@@ -151,9 +148,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
     ``<!-- calibration: ROOT -->`` the expected calibration errors, ``<!-- class weights: ROOT -->`` the ablation of the
     class weights, ``<!-- ensembles: ROOT -->`` the weights of their members, ``<!-- robustness: ROOT -->`` the accuracy
     on corrupted faces and who was trained on them, ``<!-- tools: ROOT -->`` our best beside the tools that people
-    install, ``<!-- steps: ROOT'S PARENT -->`` and ``<!-- models: ... -->`` what `benchmark.speed` measured,
-    ``<!-- scaling: ... -->`` how costs grow, ``<!-- anchors -->`` the published results; each ends with
-    ``<!-- end -->``.
+    install, ``<!-- speed: ROOT'S PARENT -->`` what `benchmark.speed` measured, ``<!-- anchors -->`` the published
+    results; each ends with ``<!-- end -->``.
 
     Raises
     ------
@@ -182,11 +178,8 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
             text = _between_markers(text, f"robustness: {root}", f"{to_markdown(marked(broken))}\n{note(broken)}\n")
         text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
         parent = found.root.parent
-        for file, table in speed(parent / FOLDER).items():
-            text = _between_markers(text, f"{Path(file).stem}: {parent.as_posix()}", to_markdown(table))
-        if (parent / SCALING).exists():
-            costs = scaling(parent / SCALING).reset_index()
-            text = _between_markers(text, f"scaling: {parent.as_posix()}", to_markdown(costs))
+        if (parent / SPEED).exists():
+            text = _between_markers(text, f"speed: {parent.as_posix()}", to_markdown(pd.read_csv(parent / SPEED)))
     readme.write_text(text, "utf-8")
 
 

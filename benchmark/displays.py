@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pandas as pd
 
 from benchmark import figures
+from benchmark.corrupted import by_strength
 from benchmark.findings import Findings
-from benchmark.metrics import shares
-from benchmark.robustness import by_strength
 from benchmark.uncertainty import METRICS
 from models.labels import EMOTIONS
 
@@ -18,18 +15,12 @@ from models.labels import EMOTIONS
 def displays(found: Findings) -> dict[str, figures.Display]:
     """Return every figure by the stem of its path below the results folder, e.g. ``confusion/cnn``."""
     title = f"{found.title}, {found.done[0]['protocol']['report']}"
-    runs = Counter(record["recognizer"] for record in found.done)
-    counts = {name: _confusion(found, name) for name in runs}
+    counts = {record["recognizer"]: _confusion(found, record["recognizer"]) for record in found.done}
     drawn: dict[str, figures.Display] = {
         f"confusion/{name}": figures.ConfusionDisplay(table, f"{name} ({title})") for name, table in counts.items()
     }
     together = pd.concat(counts, names=["recognizer"])
     drawn["figures/confusion"] = figures.ConfusionGridDisplay(together, f"Confusion matrices ({title})")
-    if len(counts) > 1:
-        first, second = list(counts)[:2]
-        points = 100 * (shares(counts[first]) - shares(counts[second]))
-        what = f"{first} minus {second} ({title})"
-        drawn["figures/confusion_difference"] = figures.ConfusionDifferenceDisplay(points, what)
     drawn["figures/recall"] = figures.RecallDisplay(_recall(found), f"Recall of every emotion ({title})")
     if not found.tables["precision_recall"].empty:
         curves = found.tables["precision_recall"]
@@ -42,25 +33,9 @@ def displays(found: Findings) -> dict[str, figures.Display]:
     bins = bins[bins.index.isin(shown, level="recognizer")]
     drawn["figures/reliability"] = figures.ReliabilityDisplay(bins, f"Confidence against accuracy ({title})")
     drawn["figures/cost"] = figures.CostDisplay(_cost(board), f"Accuracy against time ({title})")
-    columns = {"valid_macro_f1": "validation", "test_macro_f1": "test"}
-    columns |= {f"test_macro_f1_{bound}": bound for bound in ("low", "high")}
-    both = board[list(columns)].rename(columns=columns)
-    drawn["figures/validation_test"] = figures.ValidationTestDisplay(both, f"Validation and test ({title})")
-    faces = {"true": next(iter(counts.values())).sum(axis=1) / runs[found.done[0]["recognizer"]]}
-    faces |= {name: counts[name].sum() / runs[name] for name in shown}
-    numbers = pd.DataFrame(faces)
-    drawn["figures/distribution"] = figures.DistributionDisplay(numbers, f"True and predicted emotions ({title})")
-    if "ensemble_weights" in found.tables:
-        weights = found.tables["ensemble_weights"].query("weight > 0")[["weight"]]
-        if not weights.empty:
-            drawn["figures/ensemble_weights"] = figures.EnsembleWeightsDisplay(weights, f"Ensemble weights ({title})")
     if "robustness" in found.tables:
         accuracies = by_strength(found.tables["robustness"])
         drawn["figures/robustness"] = figures.RobustnessDisplay(accuracies, f"Accuracy on corrupted faces ({title})")
-    schemes = found.tables.get("class_weights", pd.DataFrame())
-    if not schemes.empty:
-        weak = schemes[schemes.index.get_level_values("metric").str.startswith("recall_")]
-        drawn["figures/class_weights"] = figures.ClassWeightDisplay(weak, f"Class weights ({title})")
     for record in found.done:
         if record["history"]:
             epochs = pd.DataFrame(record["history"])

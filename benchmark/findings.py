@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from benchmark.ablation import class_weight_ablation, scheme_roots
-from benchmark.analysis import Tables, analyse, verdicts
+from benchmark.analysis import Tables, analyse
 from benchmark.data import DataError
 from benchmark.kept import load_data_facts
 from benchmark.leaderboard import by_seed, equal_seeds, finished, leaderboard
 from benchmark.store import Record, Store, current_records
 from benchmark.stored import run_digest
+from benchmark.summaries import verdicts
 from features.source import code_digest
 from models.registry import recognizers
 
@@ -67,7 +68,7 @@ class Findings:
         return (
             "Scores, their intervals and the confusion matrices are of all seeds. A test between two recognizers is of "
             "the lowest seed that both have, and empty where they share none; so are class weights. The scores without "
-            "copies, against FER+ and on corrupted faces, decision rules and curves are of the first seed that most "
+            "copies, against FER+ and on corrupted faces, and curves are of the first seed that most "
             f"recognizers have, seed {seed}{f'; without it: {without}' if without else ''}."
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -41,6 +42,16 @@ def interruptible() -> Iterator[None]:
         caught()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def until_stopped(job: Callable[[], int], kept: str) -> int:
+    """Return the exit code of a job; 130 where Ctrl-C ends it, 143 where SIGTERM does, with a line that says `kept`."""
+    try:
+        with interruptible():
+            return job()
+    except KeyboardInterrupt as stop:
+        print(f"interrupted: {kept}", file=sys.stderr)
+        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
 
 
 def caught() -> None:

@@ -45,13 +45,21 @@ TEXT_COLUMNS = (
     "ensemble",
     "member",
     "what",
-    "step",
     "form",
+    "processor",
     "protocol",
     "caveat",
     "source",
 )
-DECIMALS = {"fit_seconds": 0, "ms_per_face": 2, "artifact_mb": 1, "test_log_loss": 3}
+DECIMALS = {
+    "fit_seconds": 0,
+    "ms_per_face": 2,
+    "artifact_mb": 1,
+    "load_seconds": 2,
+    "one_ms": 2,
+    "batch_ms": 2,
+    "memory_mb": 0,
+}
 
 
 def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
@@ -125,6 +133,12 @@ def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> st
     ]
     lines += [" | ".join(_cell(name, row[name]) for name in columns) for _, row in board.iterrows()]
     return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def to_text(board: pd.DataFrame, scores: Sequence[str]) -> str:
+    """Return rank, recognizer, these scores and the status as plain text for a terminal."""
+    shown = board[["rank", "recognizer", *scores, "status"]]
+    return shown.to_string(index=False, float_format="%.3f", na_rep="")
 
 
 def _row(runs: list[Record]) -> dict[str, Any]:

@@ -1,13 +1,11 @@
-"""Photos that no model was fitted on: a folder an emotion, scored as the test split is."""
+"""Photos that no model was fitted on, read from a folder for each emotion."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import shlex
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +15,11 @@ from tqdm.auto import tqdm
 
 from benchmark.data import DataError, Split
 from benchmark.data.folders import NUMBERED
-from benchmark.findings import Findings
-from benchmark.metrics import evaluate
-from benchmark.store import Probabilities, Record, Store
-from benchmark.stored import choose, present
-from benchmark.study import environment
 from models.blazeface import BlazeFace
 from models.faces import Detector, find_faces
-from models.labels import EMOTIONS, Labels, emotion_of_path, folder_key
+from models.labels import Labels, emotion_of_path, folder_key
 from models.levels import PhotoError
 from models.photos import squeeze
-from models.prediction import side_by_side
 from models.sources import VIDEOS, find_files, read_files
 
 EMOTION_FOLDERS = "one folder for each emotion, e.g. happy/1.jpg, anger/2.png"
@@ -164,114 +156,3 @@ def _largest_face(photo: NDArray[np.uint8], detector: Detector) -> NDArray[np.ui
     faces, crops = find_faces(photo, detector)
     sizes = [face.width * face.height for face in faces]
     return crops[int(np.argmax(sizes))] if sizes else None
-
-
-def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store, rerun: bool = False) -> None:
-    """Score the stored models of a results folder on an outside set, and store a record for each.
-
-    A record has the validation scores of the run that fitted the model, so that the ranking is that one's, and the
-    scores on the outside set for test; ``reference`` holds the test scores of that run.
-
-    Parameters
-    ----------
-    outside : OutsideSet
-    root : Path
-        Results folder of the models.
-    records : mapping of str to dict
-        Of that folder, by recognizer.
-    store : Store
-        Where to; what is fresh there is not done again,
-    rerun : bool
-        but for this.
-
-    Raises
-    ------
-    DataError
-        If none of the models that are to be scored can be loaded.
-    """
-    pending = {}
-    for name, record in records.items():
-        new = _record(record, outside)
-        if rerun or not store.is_fresh(store.read(name, new["seed"]), new["digest"]):
-            pending[name] = new
-    if not pending:
-        return
-    recognizers = present(root, {name: records[name] for name in pending})
-    for name, proba in side_by_side(recognizers, outside.split.X).items():
-        fitted = Store(root).probabilities(records[name])
-        scores = {"status": "ok", "error": "", "test": evaluate(outside.split.y, proba)}
-        store.write({**pending[name], **scores}, Probabilities(fitted.valid, proba, fitted.y_valid, outside.split.y))
-
-
-def evaluate_folder(
-    folder: Path,
-    cropped: bool,
-    models: Sequence[str] | None,
-    root: Path,
-    results: Path,
-    rerun: bool = False,
-    labels: Labels | None = None,
-) -> tuple[OutsideSet, Findings]:
-    """Score stored models on a folder of photos; write leaderboard, figures and report.
-
-    Parameters
-    ----------
-    folder : Path
-        Photos.
-    cropped, models, rerun, labels
-        As of `read_outside`, `benchmark.stored.choose` and `score`.
-    root : Path
-        Results folder of the models.
-    results : Path
-        What is found goes to ``<results>/<name of the folder>/outside``, or ``outside-cropped``.
-
-    Raises
-    ------
-    DataError
-        If there is nothing to score, or no model.
-    """
-    from benchmark.derive import derive
-
-    records = choose(root, models)
-    outside = read_outside(folder, cropped, labels=labels)
-    store = Store(results / outside.name / outside.protocol)
-    others = {record["data_fingerprint"] for record in store.records()} - {outside.fingerprint}
-    score(outside, root, records, store, rerun)
-    if others:
-        print(f"note: {store.root} held scores on other photos, which these replace", file=sys.stderr)
-    return outside, derive(store.root)
-
-
-def _record(fitted: Record, outside: OutsideSet) -> Record:
-    """Return what is known before a model is scored: of the run that fitted it, and of the outside set."""
-    kept = ("recognizer", "family", "seed", "class_weight", "limit", "params", "valid", "cost")
-    protocol = fitted["protocol"]
-    report = "the crops" if outside.cropped else "the faces found"
-    scores = {name: fitted["test"][name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
-    return {
-        **{name: fitted[name] for name in kept},
-        "dataset": outside.name,
-        "data_fingerprint": outside.fingerprint,
-        "note": outside.note,
-        "n_faces": {**fitted["n_faces"], "report": len(outside.split)},
-        "protocol": {**protocol, "name": outside.protocol, "report": report, "summary": f"as fitted, report {report}"},
-        "environment": environment(),
-        "digest": hashlib.sha256(f"{fitted['digest']} {outside.fingerprint} {outside.note}".encode()).hexdigest()[:16],
-        "history": {},
-        "artifact": fitted["artifact"],
-        "artifact_sha256": fitted["artifact_sha256"],
-        "members": {},
-        "command": _command(outside),
-        "reference": {
-            "dataset": fitted["dataset"],
-            "report": protocol["report"],
-            "n_faces": fitted["n_faces"]["report"],
-            **scores,
-        },
-    }
-
-
-def _command(outside: OutsideSet) -> str:
-    labels = [f"{folder}={EMOTIONS[label].lower()}" for folder, label in outside.labels.items()]
-    options = [*(["--cropped"] if outside.cropped else []), *(["--labels", *labels] if labels else [])]
-    return shlex.join(["python", "-m", "benchmark.run", "--evaluate", outside.folder, *options])

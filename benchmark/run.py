@@ -9,28 +9,24 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
-from benchmark.arguments import UsageError, build_parser, check_together, parse_overrides, select
+from benchmark.arguments import UsageError, build_parser, parse_overrides, select
 from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.data.folders import parse_labels
 from benchmark.ferplus import Votes, read_votes
-from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, caught, interruptible
+from benchmark.interruption import caught, until_stopped
+from benchmark.leaderboard import to_text
 from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
-from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_long
+from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.store import Record, Store
 from benchmark.study import Run, Study, StudyError
 from models.files import explain
 from models.registry import Entry, recognizers
 from models.streams import prepare_streams
 
-if TYPE_CHECKING:
-    from benchmark.findings import Findings
-
 TRAINING_FACES = 28_709
-OUTSIDE_SCORES = ["test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop"]
 Way = Callable[[], Iterator[tuple[Run, str, Record]]]
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
 
@@ -44,23 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 good, 1 some recognizer failed, 2 usage, data or a cluster that is lost, 130 interrupted, 143 terminated.
     """
     prepare_streams()
-    try:
-        with interruptible():
-            return _main(build_parser().parse_args(argv))
-    except KeyboardInterrupt as stop:
-        print("interrupted: finished runs are kept, the same command goes on from them", file=sys.stderr)
-        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+    args = build_parser().parse_args(argv)
+    return until_stopped(partial(_main, args), "finished runs are kept, the same command goes on from them")
 
 
 def _main(args: argparse.Namespace) -> int:
     known = recognizers()
     try:
-        check_together(args)
-        if args.evaluate:
-            return _evaluate(args)
         if args.list:
             results = Path(args.results)
-            _print_list(known, expected_seconds(results, [results / REFERENCE], TRAINING_FACES))
+            _print_list(known, expected_seconds([results / REFERENCE], TRAINING_FACES))
             return 0
         return _run(args, known)
     except (UsageError, DataError, StudyError) as error:
@@ -107,11 +96,11 @@ def _study(
     if others:
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     results, faces = Path(args.results), len(data[setting.protocol.fit])
-    seconds = expected_seconds(results, [root, results / REFERENCE], faces)
+    seconds = expected_seconds([root, results / REFERENCE], faces)
     study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True)
     states = [study.state(run, args.rerun) for run in study.runs]
-    todo = {run.entry.name for run in _unfinished(study, states)}
-    for warning in too_long(results, {name: seconds[name] for name in seconds if name in todo}, faces):
+    unfinished = {run.entry.name: run.entry for run in _unfinished(study, states)}
+    for warning in too_many_faces(unfinished.values(), faces):
         print(f"warning: {warning}", file=sys.stderr)
     return study, states, seconds
 
@@ -156,7 +145,8 @@ def _execute(study: Study, states: Sequence[str], seconds: Mapping[str, float], 
     if study.store.records():
         if not stopped:
             store_facts(study.store, study.data, study.setting.protocol, votes)
-        _print_board(derive(study.store.root), SCORES, "records and models")
+        print(to_text(derive(study.store.root).board, SCORES))
+        print(f"\n{study.store.root}: leaderboard, report.html, confusion matrices, figures, records and models")
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)
     if stopped:
@@ -179,27 +169,6 @@ def _ways(
     for each in sent:
         stack.callback(each.withdraw)
     return [each.execute for each in sent]
-
-
-def _evaluate(args: argparse.Namespace) -> int:
-    from benchmark.outside import evaluate_folder
-
-    trained = Path(args.results) / REFERENCE
-    labels = parse_labels(args.labels)
-    outside, found = evaluate_folder(
-        Path(args.evaluate), args.cropped, args.models, trained, Path(args.results), args.rerun, labels
-    )
-    for file, error in outside.unreadable.items():
-        print(f"error: {file}: {error}", file=sys.stderr)
-    _print_board(found, OUTSIDE_SCORES, "records")
-    print(f"note: {outside.note}", file=sys.stderr)
-    return int(bool(outside.unreadable))
-
-
-def _print_board(found: Findings, scores: Sequence[str], others: str) -> None:
-    board = found.board[["rank", "recognizer", *scores, "status"]]
-    print(board.to_string(index=False, float_format="%.3f", na_rep=""))
-    print(f"\n{found.root}: leaderboard, report.html, confusion matrices, figures, {others}")
 
 
 def _announce(bar: tqdm, pending: Sequence[Run], todo: Sequence[Run], seconds: Mapping[str, float]) -> None:

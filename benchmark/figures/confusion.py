@@ -1,4 +1,4 @@
-"""Heat maps: confusion matrices, alone, side by side and subtracted, and the recall of every emotion."""
+"""Heat maps: confusion matrices, alone and side by side, and the recall of every emotion."""
 
 from __future__ import annotations
 
@@ -63,25 +63,6 @@ class ConfusionGridDisplay:
         for empty in grid.flat[len(self.names) :]:
             empty.axis("off")
         figure.suptitle(f"{self.title}\nshare of the true emotion, colours from 0 to 1 in all", fontsize=12)
-        return ax
-
-
-@dataclass(frozen=True)
-class ConfusionDifferenceDisplay:
-    """What one recognizer sees more or less often than another: shares of the true emotion, subtracted, in points."""
-
-    table: pd.DataFrame
-    title: str
-    size: tuple[float, float] = (5.9, 4.8)
-
-    def plot(self, ax: Axes) -> Axes:
-        """Draw into `ax`."""
-        most = max(1.0, float(self.table.abs().max(axis=None)))
-        # No sign where rounding leaves nothing.
-        texts = self.table.map(lambda points: f"{points:+.0f}" if abs(points) >= 0.5 else "0")
-        colours = {"annot": texts, "fmt": "", "vmin": -most, "vmax": most, "cmap": "PuOr_r"}
-        _heat_map(self.table, ax, cbar_kws={"label": "points of the true emotion", "shrink": 0.8}, **colours)
-        ax.set(title=self.title, xlabel="predicted", ylabel="true")
         return ax
 
 

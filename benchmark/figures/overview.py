@@ -1,4 +1,4 @@
-"""Overviews: recognizers by accuracy and cost, validation beside test, predicted emotions, weights."""
+"""Overviews: faces of every emotion, and recognizers by accuracy and cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmark.figures.style import INK, MARKERS, MUTED, PALETTE, panels, tidy
+from benchmark.figures.style import MUTED, PALETTE, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DistributionDisplay:
-    """Number of faces of every emotion: how many there are, and how many each recognizer takes for it.
+    """Number of faces of every emotion in each split.
 
-    The table has the emotions as rows and a column a bar, ``true`` the first of them.
+    The table has the emotions as rows and a column a split.
     """
 
     table: pd.DataFrame
@@ -27,10 +27,7 @@ class DistributionDisplay:
 
     def plot(self, ax: Axes) -> Axes:
         """Draw into `ax`."""
-        # Recognizers have the colours of the other figures, in the order of the ranking.
-        truth = [INK] if "true" in self.table else []
-        colours = [*truth, *np.resize(PALETTE, len(self.table.columns) - len(truth))]
-        self.table.plot.bar(ax=ax, color=colours, width=0.82, rot=0)
+        self.table.plot.bar(ax=ax, color=PALETTE[: len(self.table.columns)], width=0.82, rot=0)
         tidy(ax, title=self.title, xlabel="", ylabel="faces")
         ax.legend(frameon=False, fontsize=9, ncols=2)
         return ax
@@ -68,178 +65,5 @@ class CostDisplay:
         ax.xaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
         ax.grid(axis="y", color=MUTED, alpha=0.25)
-        ax.legend(frameon=False, fontsize=9, loc="lower right")
-        return ax
-
-
-@dataclass(frozen=True)
-class ValidationTestDisplay:
-    """Macro-F1 on the split that ranks beside the one that is reported, whose interval is drawn.
-
-    The table has the index recognizer and the columns validation, test, low and high.
-    """
-
-    table: pd.DataFrame
-    title: str
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Inches, by the number of recognizers."""
-        return 7.4, 1.4 + 0.36 * len(self.table)
-
-    def plot(self, ax: Axes) -> Axes:
-        """Draw into `ax`."""
-        places = np.arange(len(self.table))
-        ax.hlines(places, self.table["low"], self.table["high"], color=PALETTE[0], linewidth=2, label="95% interval")
-        ax.plot(self.table["test"], places, "o", color=PALETTE[0], label="test")
-        ax.plot(self.table["validation"], places, "D", color=PALETTE[5], markerfacecolor="none", label="validation")
-        ax.set_yticks(places, list(self.table.index))
-        ax.invert_yaxis()
-        tidy(ax, title=self.title, xlabel="macro-F1")
-        ax.grid(axis="x", color=MUTED, alpha=0.25)
-        ax.legend(frameon=False, fontsize=9)
-        return ax
-
-
-@dataclass(frozen=True)
-class EnsembleWeightsDisplay:
-    """Weight of every member in each ensemble.
-
-    The table has the index levels ensemble and member and the column weight.
-    """
-
-    table: pd.DataFrame
-    title: str
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Inches, by the number of weights."""
-        return 7.4, 1.2 + 0.32 * len(self.table)
-
-    def plot(self, ax: Axes) -> Axes:
-        """Draw into `ax`."""
-        ensembles = list(self.table.index.unique(level="ensemble"))
-        place = np.array([ensembles.index(name) for name in self.table.index.get_level_values("ensemble")])
-        heights = np.arange(len(self.table)) + 0.5 * place
-        ax.barh(heights, self.table["weight"], color=np.array(PALETTE)[place], height=0.75)
-        for height, weight in zip(heights, self.table["weight"], strict=True):
-            ax.annotate(f"{weight:.2f}", (weight, height), (4, 0), textcoords="offset points", va="center")
-        ax.set_yticks(heights, [f"{ensemble}: {member}" for ensemble, member in self.table.index])
-        ax.invert_yaxis()
-        tidy(ax, title=self.title, xlabel="weight", xlim=(0, 1.15 * self.table["weight"].max() + 0.1))
-        return ax
-
-
-@dataclass(frozen=True)
-class ClassWeightDisplay:
-    """Recall of the weak classes under each scheme of class weights, with intervals: a panel an emotion.
-
-    The table has the index levels recognizer, class_weight and metric and the columns estimate, low and high.
-    """
-
-    table: pd.DataFrame
-    title: str
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Inches, by the number of recognizers."""
-        return 8.6, 1.5 + 0.5 * self.table.index.unique(level="recognizer").size
-
-    def plot(self, ax: Axes) -> Axes:
-        """Draw the panels in the place of `ax`."""
-        figure = ax.figure
-        metrics = [name for name in self.table.index.unique(level="metric") if name.startswith("recall_")]
-        names = list(self.table.index.unique(level="recognizer"))
-        schemes = list(self.table.index.unique(level="class_weight"))
-        (row,) = panels(ax, 1, len(metrics), sharey=True)
-        for panel, metric in zip(row, metrics, strict=True):
-            for place, scheme in enumerate(schemes):
-                found = self.table.xs((scheme, metric), level=("class_weight", "metric"))
-                apart = 0.22 * (place - (len(schemes) - 1) / 2)
-                heights = np.array([names.index(name) + apart for name in found.index])
-                colour = PALETTE[place]
-                panel.hlines(heights, found["low"], found["high"], color=colour, linewidth=1.5)
-                panel.plot(found["estimate"], heights, MARKERS[place], color=colour, label=scheme, markersize=5)
-            tidy(panel, title=metric.removeprefix("recall_"), xlabel="recall [95% interval]", xlim=(0, 1))
-            panel.grid(axis="x", color=MUTED, alpha=0.25)
-        row[0].set_yticks(range(len(names)), names)
-        row[0].invert_yaxis()
-        row[-1].legend(frameon=False, fontsize=9, title="class weights")
-        figure.suptitle(self.title, fontsize=11)
-        return ax
-
-
-@dataclass(frozen=True)
-class ScalingDisplay:
-    """Seconds and memory of a fit against training faces, both axes logarithmic, a line a recognizer.
-
-    The table has the index levels recognizer and faces and the columns fit_seconds and peak_memory_mb.
-    """
-
-    table: pd.DataFrame
-    title: str
-    size: tuple[float, float] = (9.4, 4.2)
-
-    def plot(self, ax: Axes) -> Axes:
-        """Draw the two panels in the place of `ax`."""
-        figure = ax.figure
-        (both,) = panels(ax, 1, 2)
-        faces = self.table.index.unique(level="faces").sort_values().to_numpy()
-        for panel, column, label in zip(
-            both, ("fit_seconds", "peak_memory_mb"), ("seconds", "peak memory, MB"), strict=True
-        ):
-            for place, name in enumerate(self.table.index.unique(level="recognizer")):
-                line = self.table.xs(name)[column]
-                look = {"color": PALETTE[place % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)]}
-                panel.loglog(line.index, line, markersize=5, label=name, **look)
-            low = panel.get_ylim()[0]
-            for power, dash in ((1, "--"), (2, ":")):
-                panel.loglog(
-                    faces, low * (faces / faces[0]) ** power, dash, color=MUTED, label=f"power {power}", zorder=0
-                )
-            tidy(panel, xlabel="training faces", ylabel=label)
-            panel.set_xticks(faces, [f"{n:,}" for n in faces], fontsize=8)
-            panel.minorticks_off()
-        figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-        figure.suptitle(self.title, fontsize=11)
-        return ax
-
-
-@dataclass(frozen=True)
-class SpeedDisplay:
-    """Faces a second of models, a bar a form of each, the fastest first.
-
-    The table has the columns recognizer, form and per_second.
-    """
-
-    table: pd.DataFrame
-    title: str
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Inches, by the number of bars."""
-        return 7.8, 1.2 + 0.27 * len(self.table)
-
-    def plot(self, ax: Axes) -> Axes:
-        """Draw into `ax`."""
-        table = self.table.sort_values("per_second", ascending=False)
-        forms = ["", *sorted(set(table["form"]) - {""})]
-        labels = {
-            "": "as it is on the leaderboard",
-            "32 bits": "LiteRT, 32 bits",
-            "8 bits": "LiteRT, 8 bits, few views",
-        }
-        for place, row in enumerate(table.itertuples()):
-            colour = PALETTE[forms.index(row.form)]
-            ax.barh(place, row.per_second, color=colour, height=0.75)
-            ax.annotate(
-                f"{row.per_second:,.0f}", (row.per_second, place), (4, 0), textcoords="offset points", va="center"
-            )
-        ax.set_yticks(range(len(table)), list(table["recognizer"]))
-        ax.invert_yaxis()
-        tidy(ax, title=self.title, xlabel="faces a second, batches of 64", xscale="log")
-        ax.set_xlim(right=4 * table["per_second"].max())
-        for place, form in enumerate(forms):
-            ax.barh([0], [0], color=PALETTE[place], label=labels.get(form, form))
         ax.legend(frameon=False, fontsize=9, loc="lower right")
         return ax

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from benchmark.ablation import ablation_summary
-from benchmark.analysis import weights_summary
+from benchmark.corrupted import marked, note
 from benchmark.ferplus import LABELS_ROW
 from benchmark.figures import Display, to_svg
 from benchmark.findings import Findings
 from benchmark.others import beside_tools, published
 from benchmark.report.commands import commands, shown, unsaid
-from benchmark.robustness import marked, note
 from benchmark.store import Record
+from benchmark.summaries import weights_summary
 from benchmark.weak_classes import WEAK_CLASSES
 from models.labels import EMOTIONS
 
@@ -167,7 +167,6 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
     shown: dict[str, pd.DataFrame] = {
         name: found.tables[name].reset_index()
         for name in (
-            "decision_rules",
             "recall_at_precision",
             "average_precision",
             "calibration",
@@ -187,7 +186,6 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
         shown["robustness"] = marked(found.tables["robustness"])
     if "class_weights" in found.tables:
         shown["class_weights"] = ablation_summary(found.tables["class_weights"])
-    shown["decision_rules"] = _joined(shown["decision_rules"])
     if "confusions" in shown:
         shown["confusions"] = shown["confusions"].drop(columns="emotion")
     if "copies" in shown:

@@ -81,11 +81,9 @@ def test_schemes_that_share_no_recognizer_make_no_section(tmp_path, record, prob
     assert "Class weights</h3>" not in (tmp_path / "kaggle" / "report.html").read_text()
 
 
-@pytest.mark.drawn("class_weights")
 def test_the_balanced_folder_shows_the_comparison(roots):
     derive(roots["none"])
     assert not (roots["none"] / "analysis" / "class_weights.csv").exists()
     derive(roots["balanced"])
     assert (roots["balanced"] / "analysis" / "class_weights.csv").is_file()
-    assert (roots["balanced"] / "figures" / "class_weights.png").is_file()
     assert "-1.000 [-1.000, -1.000]" in (roots["balanced"] / "leaderboard.md").read_text()

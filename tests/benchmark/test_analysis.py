@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.analysis import analyse, calibration, summary, verdicts, weights_summary, without_copies
+from benchmark.analysis import analyse, calibration, without_copies
 from benchmark.data import Dataset
 from benchmark.derive import derive
 from benchmark.duplicates import Copies
@@ -25,6 +25,7 @@ from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Probabilities, Store
 from benchmark.stored import choose
 from benchmark.study import Study
+from benchmark.summaries import summary, verdicts, weights_summary
 from models.registry import recognizers
 
 RIGHT = [0, 1, 2, 3, 4, 5, 6]
@@ -116,7 +117,7 @@ def test_a_board_of_unequal_seeds_has_a_page(unequal):
     assert found.seeds_note in (unequal.root / "leaderboard.md").read_text()
     board = found.board.set_index("recognizer")
     assert board["rank"].notna().all()
-    assert found.tables["decision_rules"].index.unique(level=0).tolist() == ["member", "vote"]
+    assert found.tables["reliability"].index.unique(level=0).tolist() == ["member", "vote"]
     assert "nan" not in (unequal.root / "report.html").read_text().lower().split("<script")[0]
 
 
@@ -231,7 +232,6 @@ def test_tables_of_a_real_study(done):
         found = tables["intervals"].loc[(name, "accuracy")]
         assert found["estimate"] == record["test"]["accuracy"]
         assert found["low"] <= found["estimate"] <= found["high"]
-        assert tables["decision_rules"].loc[(name, "argmax"), "test_macro_f1"] == record["test"]["macro_f1"]
     assert list(tables["mcnemar"]) == [record["recognizer"] for record in ranked]
     assert isinstance(tables["precision_recall"], pd.DataFrame)
 

@@ -154,12 +154,9 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     readme = tmp_path / "README.md"
     readme.write_text(
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
-        f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n<!-- models: {tmp_path.as_posix()} -->\n<!-- end -->\n"
+        f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n<!-- speed: {tmp_path.as_posix()} -->\n<!-- end -->\n"
     )
-    (tmp_path / "speed").mkdir()
-    (tmp_path / "speed" / "models.csv").write_text(
-        "recognizer,form,per_second,difference\na,8 bits,1234.5,\na,,0.01234,0.5\n"
-    )
+    (tmp_path / "speed.csv").write_text("recognizer,form,one_ms,memory_mb\na,exact,1.5,1234.5\n")
     found = derive(root)
     update_readme(readme, [found])
     text = readme.read_text()
@@ -169,7 +166,7 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     assert ours.startswith("| a | 1.000 |")
     assert any("facemood" in line and "trained on the test rows" in line for line in theirs)
     assert "| 1 | a | 1.000 |" in text
-    assert "| a | 8 bits | 1,234 |  |\n| a |  | 0.0123 | 0.500 |\n" in text
+    assert "| a | exact | 1.50 | 1234 |\n" in text
     assert "old" not in text
     with pytest.raises(ValueError, match="add it"):
         update_readme(readme, [replace(found, root=tmp_path / "other")])

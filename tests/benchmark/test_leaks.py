@@ -1,4 +1,4 @@
-"""The reported split chooses nothing: other pixels and labels in it change no model, no weight, no offset, no rank."""
+"""The reported split chooses nothing: other pixels and labels in it change no model, weight, threshold or rank."""
 
 import numpy as np
 
@@ -23,14 +23,12 @@ def chosen(data, root):
     records = {record["recognizer"]: record for _, _, record in study.execute()}
     assert {record["status"] for record in records.values()} == {"ok"}
     findings = find(root)
-    rules = findings.tables["decision_rules"].reset_index()
     found = {f"probabilities {name}": study.store.probabilities(each).valid for name, each in records.items()}
     found |= {f"scores {name}": each["valid"] for name, each in records.items()}
     found |= {f"model {path.name}": sha256(path) for path in (root / "models").glob("*.joblib")}
     found["weights"] = records["soft_voting_tuned"]["ensemble"]
     found["ranking"] = [record["recognizer"] for record in findings.done]
-    # What offsets do to validation scores shows what they are.
-    found["offsets"] = rules[["valid_accuracy", "valid_macro_f1", "cross_fit_macro_f1"]].to_dict("list")
+    found["thresholds"] = findings.tables["recall_at_precision"]["threshold"].tolist()
     return found
 
 

@@ -50,7 +50,7 @@ def test_macro_f1_is_that_of_scikit_learn_over_the_emotions_that_occur(seed, n_f
     y, predicted = np.random.default_rng(seed).integers(0, 7, (2, n_faces))
     expected = f1_score(y, predicted, labels=np.unique(y), average="macro", zero_division=0)
     assert evaluate(y, np.eye(7)[predicted])["macro_f1"] == pytest.approx(expected)
-    # Resamples, decision rules and FER+ count it from the same function.
+    # Resamples and FER+ count it from the same function.
     counts = [np.bincount(labels, minlength=7) for labels in (y[predicted == y], predicted, y)]
     assert macro_f1(*(np.stack([count, 2 * count]) for count in counts)) == pytest.approx([expected] * 2)
 

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.corrupted import by_strength, marked, note, summary, trained_on
 from benchmark.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from benchmark.kept import load_robustness
 from benchmark.leaderboard import finished
 from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.robustness import by_strength, main, marked, note, robustness, summary, trained_on
+from benchmark.robustness import main, robustness
 from benchmark.store import Store
 from benchmark.study import Study
 from models import load
@@ -112,7 +113,7 @@ def test_the_command_brings_table_figure_and_report_up_to_date(folder, capsys, m
     assert "Corrupted faces" in (folder / "report.html").read_text("utf-8")
     # Where a model is gone, what was measured of its run stays.
     without_hog_svm(folder)
-    monkeypatch.setattr("benchmark.derive.derive", lambda root: None)
+    monkeypatch.setattr("benchmark.robustness.derive", lambda root: None)
     assert main([str(folder), "--faces", "40"]) == 0
     assert "without hog_svm" in capsys.readouterr().err
     store = Store(folder)
@@ -137,7 +138,7 @@ def test_models_of_edited_code_are_not_measured(folder, capsys, monkeypatch):
 
 
 def test_what_cannot_be_compared_is_not_kept_together(folder, monkeypatch):
-    monkeypatch.setattr("benchmark.derive.derive", lambda root: None)
+    monkeypatch.setattr("benchmark.robustness.derive", lambda root: None)
     assert main([str(folder), "--faces", "40"]) == 0
     without_hog_svm(folder)
     assert main([str(folder), "--faces", "8"]) == 0

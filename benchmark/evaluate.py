@@ -1,0 +1,160 @@
+"""Score stored models on photos that none of them has seen: ``python -m benchmark.evaluate photos/``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmark.data import DataError
+from benchmark.data.folders import parse_labels
+from benchmark.derive import derive
+from benchmark.interruption import until_stopped
+from benchmark.leaderboard import to_text
+from benchmark.metrics import evaluate
+from benchmark.outside import OutsideSet, read_outside
+from benchmark.schedule import REFERENCE
+from benchmark.store import Probabilities, Record, Store
+from benchmark.stored import choose, present
+from benchmark.study import environment
+from models.files import explain
+from models.labels import EMOTIONS
+from models.prediction import side_by_side
+from models.streams import prepare_streams
+
+SCORES = ("test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        0 good, 1 some file could not be read, 2 usage or data, 130 interrupted, 143 terminated.
+    """
+    prepare_streams()
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.evaluate",
+        description="Score stored models on a tree of photos: the name of a folder is the emotion of its photos.",
+    )
+    option = parser.add_argument
+    option("folder", type=Path, metavar="DIR", help="photos, e.g. DIR/happy/1.jpg, DIR/anger/2.png")
+    option("--cropped", action="store_true", help="the photos are faces already (default: find the largest face)")
+    option("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="what folders show, e.g. 1=fear 2=sad")
+    option("--models", nargs="+", metavar="GLOB", help="which models (default: all that are stored)")
+    option(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help=f"where the models of {REFERENCE.as_posix()} are, and the scores go (default: %(default)s)",
+    )
+    option("--rerun", action="store_true", help="score again what is fresh")
+    args = parser.parse_args(argv)
+    return until_stopped(partial(_main, args), "the same command starts again")
+
+
+def _main(args: argparse.Namespace) -> int:
+    try:
+        root = args.results / REFERENCE
+        records = choose(root, args.models)
+        outside = read_outside(args.folder, args.cropped, labels=parse_labels(args.labels))
+        store = Store(args.results / outside.name / outside.protocol)
+        others = {record["data_fingerprint"] for record in store.records()} - {outside.fingerprint}
+        score(outside, root, records, store, args.rerun)
+        if others:
+            print(f"note: {store.root} held scores on other photos, which these replace", file=sys.stderr)
+        board = derive(store.root).board
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {explain(error, args.results, 'choose --results DIR')}", file=sys.stderr)
+        return 2
+    for file, reason in outside.unreadable.items():
+        print(f"error: {file}: {reason}", file=sys.stderr)
+    print(to_text(board, SCORES))
+    print(f"\n{store.root}: leaderboard, report.html, confusion matrices, figures, records")
+    print(f"note: {outside.note}", file=sys.stderr)
+    return int(bool(outside.unreadable))
+
+
+def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store, rerun: bool = False) -> None:
+    """Score the stored models of a results folder on an outside set, and store a record for each.
+
+    A record has the validation scores of the run that fitted the model, so that the ranking is that one's, and the
+    scores on the outside set for test; ``reference`` holds the test scores of that run.
+
+    Parameters
+    ----------
+    outside : OutsideSet
+    root : Path
+        Results folder of the models.
+    records : mapping of str to dict
+        Of that folder, by recognizer.
+    store : Store
+        Where to; what is fresh there is not done again,
+    rerun : bool
+        but for this.
+
+    Raises
+    ------
+    DataError
+        If none of the models that are to be scored can be loaded.
+    """
+    pending = {}
+    for name, record in records.items():
+        new = _record(record, outside)
+        if rerun or not store.is_fresh(store.read(name, new["seed"]), new["digest"]):
+            pending[name] = new
+    if not pending:
+        return
+    recognizers = present(root, {name: records[name] for name in pending})
+    for name, proba in side_by_side(recognizers, outside.split.X).items():
+        fitted = Store(root).probabilities(records[name])
+        scores = {"status": "ok", "error": "", "test": evaluate(outside.split.y, proba)}
+        store.write({**pending[name], **scores}, Probabilities(fitted.valid, proba, fitted.y_valid, outside.split.y))
+
+
+def _record(fitted: Record, outside: OutsideSet) -> Record:
+    """Return what is known before a model is scored: of the run that fitted it, and of the outside set."""
+    kept = ("recognizer", "family", "seed", "class_weight", "limit", "params", "valid", "cost")
+    protocol = fitted["protocol"]
+    report = "the crops" if outside.cropped else "the faces found"
+    scores = {name: fitted["test"][name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
+    return {
+        **{name: fitted[name] for name in kept},
+        "dataset": outside.name,
+        "data_fingerprint": outside.fingerprint,
+        "note": outside.note,
+        "n_faces": {**fitted["n_faces"], "report": len(outside.split)},
+        "protocol": {**protocol, "name": outside.protocol, "report": report, "summary": f"as fitted, report {report}"},
+        "environment": environment(),
+        "digest": hashlib.sha256(f"{fitted['digest']} {outside.fingerprint} {outside.note}".encode()).hexdigest()[:16],
+        "history": {},
+        "artifact": fitted["artifact"],
+        "artifact_sha256": fitted["artifact_sha256"],
+        "members": {},
+        "command": _command(outside),
+        "reference": {
+            "dataset": fitted["dataset"],
+            "report": protocol["report"],
+            "n_faces": fitted["n_faces"]["report"],
+            **scores,
+        },
+    }
+
+
+def _command(outside: OutsideSet) -> str:
+    labels = [f"{folder}={EMOTIONS[label].lower()}" for folder, label in outside.labels.items()]
+    options = [*(["--cropped"] if outside.cropped else []), *(["--labels", *labels] if labels else [])]
+    return shlex.join(["python", "-m", "benchmark.evaluate", outside.folder, *options])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
