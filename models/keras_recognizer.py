@@ -27,8 +27,8 @@ PREDICT_BATCH = 256
 class KerasRecognizer(BaseRecognizer):
     """Base of the networks: Adam, cross-entropy, averaged weights, early stopping by validation accuracy.
 
-    A subclass implements ``build(n_classes, policy, side)``, which returns the network from images of shape
-    (side, side, 1) with grey levels 0-255 to probabilities, its layers under the given dtype policy. A training that
+    A subclass implements ``build(n_classes, policy)``, which returns the network from images of shape
+    (48, 48, 1) with grey levels 0-255 to probabilities, its layers under the given dtype policy. A training that
     was interrupted goes on after its last whole epoch, and ends with the same weights as one that was not.
 
     Parameters
@@ -83,7 +83,7 @@ class KerasRecognizer(BaseRecognizer):
         self.precision = precision
         self.random_state = random_state
 
-    def build(self, n_classes: int, policy: str, side: int = IMAGE_SIDE) -> Any:
+    def build(self, n_classes: int, policy: str) -> Any:
         """Return the uncompiled network."""
         raise NotImplementedError
 
