@@ -23,10 +23,9 @@ from benchmark.store import Probabilities, Record, Store
 from benchmark.stored import models_and_data
 from benchmark.study import environment
 from models import ArtifactError, load
-from models.copies import parts
+from models.artifact_formats import EIGHT_BITS, FLOAT32, parts
 from models.files import explain, write_json
 from models.keras_recognizer import import_keras
-from models.lite import EIGHT_BITS, FLOAT32
 from models.prediction import all_emotions
 
 FOLDER = "speed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -165,26 +164,6 @@ class KerasRecognizer(BaseRecognizer):
             for start in range(0, len(X), PREDICT_BATCH)
         ]
         return np.concatenate(batches)
-
-    def write(self, path: Path) -> None:
-        """Write the network to the HDF5 file `path`, without optimizer state."""
-        logger = logging.getLogger("absl")
-        level = logger.level
-        logger.setLevel(logging.ERROR)  # Keras advises another format than HDF5 every time
-        try:
-            self.network_.save(path, include_optimizer=False)
-        finally:
-            logger.setLevel(level)
-
-    @classmethod
-    def read(cls, path: Path, card: Mapping[str, Any]) -> KerasRecognizer:
-        """Read what `write` wrote; parameters, classes and calibration come from the card."""
-        recognizer = cls(**card["params"])
-        recognizer.classes_ = np.asarray(card["classes"])
-        recognizer.temperature_ = card.get("temperature", 1.0)
-        with keras_settings() as keras:
-            recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
-        return recognizer
 
 
 def _images(X: NDArray[np.uint8]) -> NDArray[np.float32]:
