@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.rows import as_images
 from models.augmentation import augment, views
 from models.checkpoint import Checkpoint
-from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, import_keras
+from models.keras_recognizer import KerasRecognizer, import_keras, network_input
 from models.registry import Range
 from models.training import shuffled, train
 
@@ -123,18 +123,10 @@ class AugmentedNetwork(KerasRecognizer):
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
         change = partial(augment, **changes)
         faces = shuffled(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
-        train(keras, faces, (_images(X_valid), labels[y_valid]), self.epochs, checkpoint)
+        train(keras, faces, (network_input(X_valid), labels[y_valid]), self.epochs, checkpoint)
         self._keep(checkpoint)
 
-    def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        return np.concatenate(
-            [
-                self._mean_over_views(_images(X[start : start + PREDICT_BATCH]))
-                for start in range(0, len(X), PREDICT_BATCH)
-            ]
-        )
-
-    def _mean_over_views(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _predict_batch(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.mean([np.asarray(self.network_(view, training=False)) for view in views(faces, self.zoom)], axis=0)
 
     def _optimizer(self, keras: Any, steps: int) -> Any:

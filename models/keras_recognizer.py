@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,7 @@ class KerasRecognizer(BaseRecognizer):
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
         faces = shuffled(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state)
-        validation = _images(X_valid), y_valid
+        validation = network_input(X_valid), y_valid
         train(keras, faces, validation, self.epochs, checkpoint, self.patience, callbacks)
         self._keep(checkpoint)
 
@@ -159,12 +159,18 @@ class KerasRecognizer(BaseRecognizer):
         return cache_dir() / f"training-{digest.hexdigest()[:16]}.npz"
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        batches = [
-            np.asarray(self.network_(_images(X[start : start + PREDICT_BATCH]), training=False))
-            for start in range(0, len(X), PREDICT_BATCH)
-        ]
-        return np.concatenate(batches)
+        return np.concatenate([self._predict_batch(faces) for faces in batches(X)])
+
+    def _predict_batch(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(self.network_(faces, training=False))
 
 
-def _images(X: NDArray[np.uint8]) -> NDArray[np.float32]:
+def network_input(X: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return rows of shape (n_faces, 2304) as networks take them: shape (n_faces, 48, 48, 1), grey levels 0-255."""
     return as_images(X).reshape(-1, IMAGE_SIDE, IMAGE_SIDE, 1).astype(np.float32)
+
+
+def batches(X: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    """Yield `network_input` of some hundred rows at a time."""
+    for start in range(0, len(X), PREDICT_BATCH):
+        yield network_input(X[start : start + PREDICT_BATCH])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.augmentation import views
 from models.base import BaseRecognizer
-from models.keras_recognizer import PREDICT_BATCH, _images
+from models.keras_recognizer import batches
 from models.streams import silenced_stderr
 
 
@@ -82,9 +82,8 @@ class LiteRecognizer(BaseRecognizer):
         self.few = few
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        blocks = (_images(X[start : start + PREDICT_BATCH]) for start in range(0, len(X), PREDICT_BATCH))
         return np.concatenate(
-            [np.mean([self.network_(view) for view in self._views(block)], axis=0) for block in blocks]
+            [np.mean([self.network_(view) for view in self._views(faces)], axis=0) for faces in batches(X)]
         )
 
     def _views(self, faces: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
