@@ -23,7 +23,7 @@ from benchmark.connection import START, Workers
 from benchmark.store import Record
 from benchmark.study import Run, Study, StudyError
 from benchmark.worker import SOFTWARE, Files, Job, fit_there
-from models.copies import SUFFIXES, parts
+from models.artifact_formats import SUFFIXES, parts
 from models.files import write_whole
 
 PATIENCE = 60  # seconds without a worker after which the study gives up

@@ -16,9 +16,8 @@ from benchmark.store import Record, Store
 from benchmark.stored import choose
 from benchmark.study import environment
 from models import ArtifactError
-from models.copies import parts
+from models.artifact_formats import EIGHT_BITS, FLOAT32, parts
 from models.files import explain
-from models.lite import EIGHT_BITS, FLOAT32
 
 SPEED = "speed.csv"
 EXACT, QUICK = "exact", "8 bits"

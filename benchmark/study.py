@@ -21,7 +21,8 @@ from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Record, Store
 from benchmark.stored import load_finished, run_digest
 from features.source import code_digest
-from models.artifacts import ArtifactError, save, versions
+from models.artifacts import ArtifactError, save
+from models.cards import versions
 from models.checkpoint import forget_trainings
 from models.processor import has_bfloat16, processor
 from models.registry import Entry

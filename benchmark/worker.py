@@ -20,7 +20,7 @@ from benchmark.data import Dataset
 from benchmark.protocol import Setting
 from benchmark.study import Study
 from features.source import ROOT, code_only
-from models.artifacts import versions
+from models.cards import versions
 from models.registry import find
 
 PACKAGES = ("benchmark", "features", "models")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import platformdirs
@@ -86,14 +86,30 @@ def read_arrays(path: Path) -> Arrays:
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write an npz file: complete, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with open_atomic(path) as file:
+        np.savez(file, **arrays)
+
+
+@contextlib.contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its name when it is complete; after an error there is none, or the old one.
+
+    Raises
+    ------
+    OSError
+        If the system refuses; it names `path`, not the temporary file.
+    """
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
+        with partial.open("xb") as file:
+            yield file
+        os.replace(partial, path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
         raise
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _forget_oldest(directory: Path) -> None:

@@ -1,38 +1,24 @@
-"""Saved recognizers: an artifact (joblib or HDF5), copies of it, and a card (JSON) that says what they are."""
+"""Saving and loading of recognizers: an artifact (joblib or HDF5), copies of it, and a card (JSON) beside them."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import warnings
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import models.registry
-from models import copies, safe_copy
+from models import artifact_formats
+from models.artifact_formats import COPIES, UnsafeError, present
+from models.cards import ArtifactError, make_card, read_card
 from models.ensemble import Ensemble
 from models.files import sha256, write_json
 from models.keras_import import KerasError
-from models.labels import EMOTIONS
 
 DEFAULT_RESULTS = "results/fer2013/kaggle"
 SOURCE_TREE = Path(__file__).parents[1]
-CARD_FORMAT = 2
-CARD_ENTRIES = {"sha256": str, "copies": dict, "recognizer": str, "params": dict, "classes": list, "members": dict}
-PREPROCESSING = (
-    "48x48 grey face, uint8 0-255, flattened row by row to 2304 values; everything else is inside the artifact"
-)
-LIBRARIES = (
-    *("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "scikit-image"),
-    *("keras", "tensorflow", "xgboost", "joblib", "pillow"),
-)
-
-
-class ArtifactError(ValueError):
-    """A saved recognizer cannot be used; the message names the file and the fix."""
 
 
 def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,16 +47,13 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
         recognizer = recognizer.detached()
     directory.mkdir(parents=True, exist_ok=True)
     artifact = directory / f"{stem}{recognizer.suffix}"
-    # Keras tells the format by the suffix.
-    unfinished = {
-        suffix: directory / f"{stem}.partial{suffix}"
-        for suffix in (recognizer.suffix, *copies.COPIES[recognizer.suffix])
-    }
+    suffixes = (recognizer.suffix, *COPIES[recognizer.suffix])
+    unfinished = {suffix: directory / f"{stem}.partial{suffix}" for suffix in suffixes}
     try:
-        recognizer.write(unfinished[recognizer.suffix])
-        for suffix in copies.COPIES[recognizer.suffix]:
+        artifact_formats.write(recognizer, unfinished[recognizer.suffix])
+        for suffix in COPIES[recognizer.suffix]:
             try:
-                copies.write(recognizer, unfinished[suffix])
+                artifact_formats.write(recognizer, unfinished[suffix])
             except Exception as error:  # whatever a converter raises, the model itself is whole
                 warnings.warn(
                     f"{artifact} is saved, but not its copy {stem}{suffix} ({error or type(error).__name__}): "
@@ -79,22 +62,7 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
                 )
                 unfinished[suffix].unlink(missing_ok=True)
         sums = {suffix: sha256(file) for suffix, file in unfinished.items() if file.exists()}
-        card = {
-            "format": CARD_FORMAT,
-            **facts,
-            "artifact": artifact.name,
-            "sha256": sums.pop(recognizer.suffix),
-            "copies": sums,
-            "params": recognizer.get_params(),
-            "classes": recognizer.classes_.tolist(),
-            "temperature": recognizer.temperature_,
-            "emotions": list(EMOTIONS),
-            "members": {
-                name: f"{name}{stem.removeprefix(facts['recognizer'])}" for name in getattr(recognizer, "names_", ())
-            },
-            "preprocessing": PREPROCESSING,
-            "versions": versions(),
-        }
+        card = make_card(recognizer, stem, sums, facts)
         # Only when all of it is there: until then an earlier model stays whole.
         for suffix, whole in unfinished.items():
             file = directory / f"{stem}{suffix}"
@@ -151,12 +119,12 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     except KeyError as error:
         raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
     try:
-        recognizer = copies.read(file, type(entry.make()), card)
+        recognizer = artifact_formats.read(file, type(entry.make()), card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
     except KerasError as error:
         raise ArtifactError(f"{artifact}: {error}") from error
-    except safe_copy.UnsafeError as error:
+    except UnsafeError as error:
         raise ArtifactError(f"{file}: {error}: do not use this file; copy it again from people you trust") from error
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the system; a library's has no number
@@ -176,8 +144,8 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
 
 def _checked(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path:
     """Return the file to load, after comparing it, and what could be loaded instead, with the card."""
-    found = copies.present(artifact, exact)
-    sums = {**dict.fromkeys(copies.COPIES, card["sha256"]), **card["copies"]}
+    found = present(artifact, exact)
+    sums = {**dict.fromkeys(COPIES, card["sha256"]), **card["copies"]}
     for suffix, file in found.items():
         if sha256(file) != sums.get(suffix):
             raise ArtifactError(
@@ -187,49 +155,6 @@ def _checked(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path:
     if not found:
         raise ArtifactError(f"{artifact}: only copies of it are here, which are not exact: load one of them")
     return next(iter(found.values()))
-
-
-def read_card(artifact: Path) -> dict[str, Any]:
-    """Return the card beside `artifact`, which must exist, or a copy of it."""
-    stem, _ = copies.parts(artifact)
-    path = artifact.with_name(f"{stem}.json")
-    if not copies.present(artifact, exact=False):
-        known = sorted(file.name for file in artifact.parent.glob("*") if file.name.endswith(copies.SUFFIXES))
-        raise ArtifactError(
-            f"{artifact}: no such file"
-            + (f"; in that folder are {', '.join(known)}" if known else "")
-            + ": python -m benchmark.run makes the models"
-        )
-    try:
-        card = json.loads(path.read_text("utf-8"))
-        if card["format"] != CARD_FORMAT:
-            raise ArtifactError(
-                f"{path}: card format {card['format']}, and this version reads {CARD_FORMAT}: update fer-benchmark if "
-                f"yours is older than the model, else make it again: python -m benchmark.run --only {stem} --rerun"
-            )
-        for key, kind in CARD_ENTRIES.items():
-            if not isinstance(card[key], kind):
-                raise TypeError(f"{key} is {card[key]!r}")
-        if not all(isinstance(stem, str) and Path(stem).name == stem for stem in card["members"].values()):
-            raise TypeError(f"members are {card['members']!r}")
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no card beside the artifact, not loaded: copy the two files together") from None
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, ArtifactError):
-            raise
-        raise ArtifactError(f"{path}: not a card ({error!r}): copy it again from where the artifact came") from error
-    return card
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that models depend on."""
-    found = {"python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _results_folder(given: str | Path) -> Path:
@@ -273,7 +198,7 @@ def _load_best(results: Path, exact: bool) -> Any:
 
 def _missing(artifact: Path, exact: bool) -> str:
     """Return the name of the first file that loading `artifact` would miss, or an empty string."""
-    if not copies.present(artifact, exact):
+    if not present(artifact, exact):
         return artifact.name
     for stem in read_card(artifact)["members"].values():
         try:
@@ -284,9 +209,9 @@ def _missing(artifact: Path, exact: bool) -> str:
 
 
 def _sibling(artifact: Path, stem: str, exact: bool) -> Path:
-    for suffix in copies.COPIES:
+    for suffix in COPIES:
         path = artifact.with_name(stem + suffix)
-        if copies.present(path, exact):
+        if present(path, exact):
             return path
     raise ArtifactError(
         f"{artifact}: its member {stem} is not beside it: with the data at hand, "

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.rows import IMAGE_SIDE, as_images
+from features.rows import as_images
 from models.augmentation import augment, views
 from models.checkpoint import Checkpoint
-from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images, import_keras
+from models.keras_recognizer import KerasRecognizer, import_keras, network_input
 from models.registry import Range
 from models.training import shuffled, train
 
@@ -47,11 +48,6 @@ class AugmentedNetwork(KerasRecognizer):
         0 none.
     shift, rotation, zoom, gamma, degrading, erasing : float
         As of `models.augmentation.augment`. The views for prediction are zoomed as far as `zoom` says.
-    margin : int
-        Pixels that changed faces lose on every side before the network sees them in training, for a network that takes
-        faces of any size: fewer pixels cost less time.
-    whole_epochs : int
-        Last epochs that see whole faces all the same.
     precision : str
         Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``, the latter where the processor
         multiplies bfloat16 numbers. The fitted network predicts in float32.
@@ -63,7 +59,7 @@ class AugmentedNetwork(KerasRecognizer):
     network_ : keras.Model
     history_ : dict of str to list of float
         ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` of every epoch, those of validation without mirror
-        images and without `margin`. The training ones are of changed faces and measured while the weights change; the
+        images. The training ones are of changed faces and measured while the weights change; the
         losses are with label smoothing, that of training with the weights of the faces too.
 
     References
@@ -71,8 +67,6 @@ class AugmentedNetwork(KerasRecognizer):
     I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. https://arxiv.org/abs/1711.05101
     C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking the Inception architecture for computer
     vision", CVPR 2016 (label smoothing). https://doi.org/10.1109/CVPR.2016.308
-    H. Touvron, A. Vedaldi, M. Douze and H. Jegou, "Fixing the train-test resolution discrepancy", NeurIPS 2019
-    (training on less than is predicted from). https://arxiv.org/abs/1906.06423
     """
 
     uses_validation = False
@@ -92,8 +86,6 @@ class AugmentedNetwork(KerasRecognizer):
         gamma: float = 0.3,
         degrading: float = 0.25,
         erasing: float = 0.5,
-        margin: int = 0,
-        whole_epochs: int = 0,
         precision: str = "auto",
         random_state: int = 0,
     ) -> None:
@@ -110,8 +102,6 @@ class AugmentedNetwork(KerasRecognizer):
         self.gamma = gamma
         self.degrading = degrading
         self.erasing = erasing
-        self.margin = margin
-        self.whole_epochs = whole_epochs
         self.precision = precision
         self.random_state = random_state
 
@@ -124,45 +114,19 @@ class AugmentedNetwork(KerasRecognizer):
         weight = sample_weight**self.weight_power
         weight /= weight.mean()
         changes = {name: getattr(self, name) for name in CHANGES}
-        steps = -(-len(X) // self.batch_size)
-        checkpoint = Checkpoint(
-            self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), self._compiled(keras, self.margin, steps)
-        )
-
-        def go_on(margin: int, last: int) -> None:
-            inside = slice(margin, IMAGE_SIDE - margin)
-
-            def change(faces: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
-                return augment(faces, generator, **changes)[:, inside, inside]
-
-            faces = shuffled(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
-            validation = _images(X_valid)[:, inside, inside], labels[y_valid]
-            train(keras, faces, validation, last, checkpoint)
-
-        go_on(self.margin, self.epochs - self.whole_epochs)
-        if self.margin:
-            checkpoint.move_to(self._compiled(keras, 0, steps))
-        go_on(0, self.epochs)
-        self._keep(checkpoint)
-
-    def _compiled(self, keras: Any, margin: int, steps: int) -> Any:
-        network = self.build(len(self.classes_), self._policy(), IMAGE_SIDE - 2 * margin)
+        network = self.build(len(self.classes_), self._policy())
         network.compile(
-            optimizer=self._optimizer(keras, steps),
+            optimizer=self._optimizer(keras, steps=-(-len(X) // self.batch_size)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.label_smoothing),
             metrics=["accuracy"],
         )
-        return network
+        checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
+        change = partial(augment, **changes)
+        faces = shuffled(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
+        train(keras, faces, (network_input(X_valid), labels[y_valid]), self.epochs, checkpoint)
+        self._keep(checkpoint)
 
-    def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        return np.concatenate(
-            [
-                self._mean_over_views(_images(X[start : start + PREDICT_BATCH]))
-                for start in range(0, len(X), PREDICT_BATCH)
-            ]
-        )
-
-    def _mean_over_views(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _predict_batch(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.mean([np.asarray(self.network_(view, training=False)) for view in views(faces, self.zoom)], axis=0)
 
     def _optimizer(self, keras: Any, steps: int) -> Any:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -116,15 +113,6 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray:
         """Return the most probable class of every face, shape (n_faces,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    def write(self, path: Path) -> None:
-        """Write the fitted recognizer to `path`, a file with this recognizer's `suffix`."""
-        joblib.dump(self, path, compress=3)
-
-    @classmethod
-    def read(cls, path: Path, card: Mapping[str, Any]) -> BaseRecognizer:
-        """Read what `write` wrote; unpickling runs code, so `models.load` checks the file's digest first."""
-        return joblib.load(path)
 
     def _calibrate(self, X: NDArray[np.uint8], y: NDArray[np.intp]) -> None:
         self.temperature_ = 1.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +65,6 @@ class Checkpoint:
         own = [variable for variable in self.network.variables if id(variable) not in metrics]
         return [*own, *self.network.optimizer.variables]
 
-    def move_to(self, network: Any) -> None:
-        """Have another network go on: one with variables of the same shapes, compiled."""
-        values = [np.asarray(variable) for variable in self.variables]
-        self.network = network
-        network.optimizer.build(network.trainable_variables)
-        self._assign(values)
-
-    def _assign(self, values: Iterable[NDArray]) -> None:
-        for variable, value in zip(self.variables, values, strict=True):
-            variable.assign(value)
-
     def _read(self) -> None:
         variables = self.variables
         try:
@@ -89,7 +77,8 @@ class Checkpoint:
             return
         if any(tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)):
             return
-        self._assign(values)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
         self._seconds_before, self.history, self.best = seconds, history, best
         count_as_saved(seconds)
 

@@ -16,10 +16,10 @@ class CNN(KerasRecognizer):
     Dense 128, Dropout 0.25, softmax. The scaling by 1/255 is its first layer, so that the file takes raw grey levels.
     """
 
-    def build(self, n_classes: int, policy: str, side: int = IMAGE_SIDE) -> Any:
+    def build(self, n_classes: int, policy: str) -> Any:
         """Return the uncompiled network."""
         keras = import_keras()
-        layers = [keras.Input((side, side, 1)), keras.layers.Rescaling(1 / 255, dtype=policy)]
+        layers = [keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1)), keras.layers.Rescaling(1 / 255, dtype=policy)]
         for filters in (64, 64, 128, 256):
             layers.append(keras.layers.Conv2D(filters, 3, activation="relu", dtype=policy))
             layers.append(keras.layers.MaxPooling2D(2, dtype=policy))

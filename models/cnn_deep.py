@@ -27,16 +27,16 @@ class DeepCNN(AugmentedNetwork):
     art", 2016 (VGG and ResNet of this depth on FER2013). https://arxiv.org/abs/1612.02903
     """
 
-    def build(self, n_classes: int, policy: str, side: int = IMAGE_SIDE) -> Any:
+    def build(self, n_classes: int, policy: str) -> Any:
         """Return the uncompiled network."""
         keras = import_keras()
         layers = keras.layers
-        inputs = keras.Input((side, side, 1))
+        inputs = keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1))
         x = layers.Rescaling(1 / 255, dtype=policy)(inputs)
         # Over the flat face, since an HDF5 file keeps one axis only.
-        x = layers.Reshape((side**2,), dtype="float32")(x)
+        x = layers.Reshape((IMAGE_SIDE**2,), dtype="float32")(x)
         x = layers.LayerNormalization(center=False, scale=False, dtype="float32")(x)
-        x = layers.Reshape((side, side, 1), dtype="float32")(x)
+        x = layers.Reshape((IMAGE_SIDE, IMAGE_SIDE, 1), dtype="float32")(x)
         for stage in STAGES:
             for place, filters in enumerate(stage, start=1):
                 x = layers.Conv2D(filters, 3, padding="same", use_bias=False, dtype=policy)(x)

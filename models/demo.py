@@ -3,128 +3,94 @@
 from __future__ import annotations
 
 import argparse
-import base64
-import io
 import os
 import socket
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from importlib import resources
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from models.artifacts import DEFAULT_RESULTS, ArtifactError
 from models.blazeface import BlazeFace
-from models.faces import Detector, Face, find_faces
+from models.faces import Detector, Face
 from models.files import explain
 from models.labels import EMOTIONS
-from models.photos import MEGAPIXELS, PhotoError, read_photo, squeeze
-from models.plots import COLOURS
-from models.prediction import all_emotions, load_models, print_notes
+from models.photos import MEGAPIXELS, PhotoError, read_photo
+from models.prediction import load_models, predict_photos, print_notes
+from models.sources import Photo
 from models.streams import one_line, prepare_streams
 
 LARGEST_UPLOAD = "20mb"
 SHOWN_SIDE = 1200
+# Seconds between two deletions of what Gradio keeps on disk, such as the grey copies on the page, and its least age.
+CLEANING = (60, 60)
 INTRODUCTION = f"""# Faces and what models see in them
 
 Drop a photo ({LARGEST_UPLOAD[:-2]} MB and {MEGAPIXELS} megapixels at most) or use the webcam. It goes to the
-machine that serves this page and no further, and is deleted once it was looked at. An expression is not an emotion:
-these are guesses at what annotators would say.
+machine that serves this page and no further. It is deleted as soon as it is read; the grey copy that you see is deleted
+two minutes later at most. An expression is not an emotion: these are guesses at what annotators would say.
 """
+Annotated = tuple[Image.Image, list[tuple[tuple[int, int, int, int], str]]]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What models see in a photo, and how long it took.
+def look(
+    path: str, recognizers: Mapping[str, Any], detector: Detector | None
+) -> tuple[str, Annotated | None, list[dict[str, dict[str, float]]]]:
+    """Read a photo, delete its file, and predict.
 
-    Attributes
+    Parameters
     ----------
-    photo : ndarray of shape (height, width), dtype uint8
-    faces : list of Face
-        Empty where the whole photo was taken.
-    crops : ndarray of shape (n_faces, 2304), dtype uint8
-    probabilities : dict of str to ndarray of shape (n_faces, 7)
-        By model, in the order of `models.EMOTIONS`.
-    milliseconds : dict of str to float
-        Of the detection, and of each model.
+    path : str
+    recognizers : mapping of str to recognizer
+    detector : Detector or None
+        None takes the whole photo as a face.
+
+    Returns
+    -------
+    summary : str
+        Number of faces, or why the file cannot be used.
+    annotated : tuple (image, boxes) or None
+        As `gradio.AnnotatedImage` takes it.
+    probabilities : list of dict
+        Of every face, by model and emotion.
     """
-
-    photo: NDArray[np.uint8]
-    faces: list[Face]
-    crops: NDArray[np.uint8]
-    probabilities: Mapping[str, NDArray[np.float32]]
-    milliseconds: Mapping[str, float]
-
-
-def look(photo: NDArray[np.uint8], recognizers: Mapping[str, Any], detector: Detector | None) -> Answer:
-    """Find the faces of a grey photo, or take it as one where there is no detector, and predict; each step timed."""
-    milliseconds: dict[str, float] = {}
-
-    def timed(name: str, work: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
-        result = work()
-        milliseconds[name] = 1000 * (time.perf_counter() - start)
-        return result
-
-    faces: list[Face] = []
-    if detector is None:
-        crops = squeeze(photo).reshape(1, -1)
-    else:
-        faces, crops = timed("finding faces", partial(find_faces, photo, detector))
-    shown = recognizers if len(crops) else {}
-    predicted = {name: timed(name, partial(all_emotions, each, crops)) for name, each in shown.items()}
-    return Answer(photo, faces, crops, predicted, milliseconds)
-
-
-def to_html(answer: Answer) -> str:
-    """Return an answer as a part of a page that holds its pictures itself."""
-    photo = Image.fromarray(answer.photo)
-    photo.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    height, width = answer.photo.shape
-    people = [
-        {
-            "box": answer.faces[number] if answer.faces else None,
-            "colour": COLOURS[number % len(COLOURS)],
-            "crop": _embedded(Image.fromarray(crop.reshape(48, 48)), "PNG"),
-            "models": {name: values[number].tolist() for name, values in answer.probabilities.items()},
-        }
-        for number, crop in enumerate(answer.crops)
-    ]
-    return _template().render(
-        photo=_embedded(photo, "JPEG"),
-        width=width,
-        height=height,
-        people=people,
-        emotions=EMOTIONS,
-        milliseconds=answer.milliseconds,
-    )
+    try:
+        photo = Photo(path, read_photo(path))
+    except PhotoError as error:
+        photo = Photo(path, error=str(error))
+    finally:
+        Path(path).unlink(missing_ok=True)
+    predictions = list(predict_photos([photo], recognizers, detector, keep_images=True))
+    photo = predictions[0].photo
+    if photo.image is None:
+        return f"This file cannot be used: {photo.error}.", None, []
+    shown = Image.fromarray(photo.image)
+    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    scale = shown.width / photo.image.shape[1]
+    boxes, probabilities = [], []
+    for number, each in enumerate(predictions, start=1):
+        if each.face:
+            boxes.append((_corners(each.face, scale), f"Face {number}"))
+        if each.probabilities:
+            named = {name: zip(EMOTIONS, values.tolist(), strict=True) for name, values in each.probabilities.items()}
+            probabilities.append({name: dict(pairs) for name, pairs in named.items()})
+    n_faces = len(probabilities)
+    summary = "No face found." if not n_faces else "1 face." if n_faces == 1 else f"{n_faces} faces."
+    return summary, (shown, boxes), probabilities
 
 
 def build_page(recognizers: Mapping[str, Any], detector: Detector) -> Any:
     """Return the page, a `gradio.Blocks`: a photo or a webcam's picture goes in, boxes and bars come out."""
     import gradio as gr
 
-    def answer(path: str | None, whole: bool) -> tuple[str, None]:
-        if path is None:
-            return "", None
-        try:
-            return to_html(look(read_photo(path), recognizers, None if whole else detector)), None
-        except PhotoError as error:
-            return _template().render(error=str(error)), None
-        finally:
-            Path(path).unlink(missing_ok=True)
+    def answer(path: str | None, whole: bool) -> tuple[Any, ...]:
+        return (*(look(path, recognizers, None if whole else detector) if path else ("", None, [])), None)
 
-    page = gr.Blocks(title="fer-benchmark", analytics_enabled=False, delete_cache=(60, 60))
+    page = gr.Blocks(title="fer-benchmark", analytics_enabled=False, delete_cache=CLEANING)
     with page:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
@@ -136,10 +102,21 @@ def build_page(recognizers: Mapping[str, Any], detector: Detector) -> Any:
                 )
                 whole = gr.Checkbox(label="The whole picture is a face: do not look for one")
             with gr.Column(scale=2):
-                result = gr.HTML(padding=False)
+                summary = gr.Textbox(label="Result", interactive=False)
+                picture = gr.AnnotatedImage(label="Faces", buttons=[])
+                probabilities = gr.State([])
+
+                @gr.render(inputs=probabilities)
+                def bars(faces: list[dict[str, dict[str, float]]]) -> None:
+                    for number, by_model in enumerate(faces, start=1):
+                        with gr.Row():
+                            for name, values in by_model.items():
+                                gr.Label(values, label=f"Face {number}: {name}", min_width=240)
+
         for source, given in ((file, file.upload), (webcam, webcam.input)):
             # One at a time: neither the detector nor every model is safe to use from several threads.
-            given(answer, [source, whole], [result, source], concurrency_limit=1, concurrency_id="look")
+            outputs = [summary, picture, probabilities, source]
+            given(answer, [source, whole], outputs, concurrency_limit=1, concurrency_id="look")
     return page
 
 
@@ -153,7 +130,6 @@ def launch(page: Any, host: str, port: int | None, **options: Any) -> Any:
         share=False,
         max_file_size=LARGEST_UPLOAD,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css=(resources.files("models") / "demo.css").read_text("utf-8"),
         footer_links=[],
         ssr_mode=False,
         enable_monitoring=False,
@@ -198,17 +174,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("models", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("demo.html")
-
-
-def _embedded(image: Image.Image, form: str) -> str:
-    file = io.BytesIO()
-    image.save(file, form, quality=85)
-    return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
+def _corners(face: Face, scale: float) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom in pixels of the reduced photo; what lies beyond its edges has none."""
+    corners = (face.left, face.top, face.left + face.width, face.top + face.height)
+    left, top, right, bottom = (max(0, round(scale * each)) for each in corners)
+    return left, top, right, bottom
 
 
 if __name__ == "__main__":

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from pathlib import Path
-from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -86,15 +83,6 @@ class Ensemble(ClassifierMixin, BaseEstimator):
         alone = copy(self)
         alone.__dict__.pop("members_", None)
         return alone
-
-    def write(self, path: Path) -> None:
-        """Write the ensemble to `path`."""
-        joblib.dump(self, path)
-
-    @classmethod
-    def read(cls, path: Path, card: Mapping[str, Any]) -> Ensemble:
-        """Read what `write` wrote; unpickling runs code, so `models.load` checks the file's digest first."""
-        return joblib.load(path)
 
     def _fit(self, probabilities: Probabilities, y: NDArray[np.intp]) -> None:
         """Learn from members' probabilities and the positions of the true classes; by default, nothing."""

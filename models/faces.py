@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features.rows import IMAGE_SIDE, N_PIXELS
+from models.artifacts import ArtifactError
 from models.levels import PhotoError
 
 
@@ -57,13 +58,13 @@ def find_faces(photo: NDArray[np.uint8], detector: Detector) -> tuple[list[Face]
     Raises
     ------
     PhotoError
-        If the detector or the crop fails on this photo. A detector that is not installed, or whose files cannot be
-        read, fails on every one: these errors are left as they are.
+        If the detector or the crop fails on this photo. A detector that is not installed, or whose file cannot be
+        used, fails on every one: these errors are left as they are.
     """
     try:
         faces = detector.detect(photo)
         return faces, crop_faces(photo, faces, detector)
-    except (ImportError, OSError):
+    except (ImportError, OSError, ArtifactError):
         raise
     except Exception as error:
         height, width = photo.shape

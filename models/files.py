@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
@@ -11,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from features.cache import open_atomic
 from models.streams import one_line
 
 LONGEST_NAME = 100
@@ -52,16 +52,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file: complete, or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None  # what was asked for
-        raise
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    with open_atomic(path) as file:
+        file.write(content)
 
 
 def advice(error: OSError) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ PREDICT_BATCH = 256
 class KerasRecognizer(BaseRecognizer):
     """Base of the networks: Adam, cross-entropy, averaged weights, early stopping by validation accuracy.
 
-    A subclass implements ``build(n_classes, policy, side)``, which returns the network from images of shape
-    (side, side, 1) with grey levels 0-255 to probabilities, its layers under the given dtype policy. A training that
+    A subclass implements ``build(n_classes, policy)``, which returns the network from images of shape
+    (48, 48, 1) with grey levels 0-255 to probabilities, its layers under the given dtype policy. A training that
     was interrupted goes on after its last whole epoch, and ends with the same weights as one that was not.
 
     Parameters
@@ -83,7 +82,7 @@ class KerasRecognizer(BaseRecognizer):
         self.precision = precision
         self.random_state = random_state
 
-    def build(self, n_classes: int, policy: str, side: int = IMAGE_SIDE) -> Any:
+    def build(self, n_classes: int, policy: str) -> Any:
         """Return the uncompiled network."""
         raise NotImplementedError
 
@@ -135,7 +134,7 @@ class KerasRecognizer(BaseRecognizer):
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
         faces = shuffled(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state)
-        validation = _images(X_valid), y_valid
+        validation = network_input(X_valid), y_valid
         train(keras, faces, validation, self.epochs, checkpoint, self.patience, callbacks)
         self._keep(checkpoint)
 
@@ -160,32 +159,18 @@ class KerasRecognizer(BaseRecognizer):
         return cache_dir() / f"training-{digest.hexdigest()[:16]}.npz"
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        batches = [
-            np.asarray(self.network_(_images(X[start : start + PREDICT_BATCH]), training=False))
-            for start in range(0, len(X), PREDICT_BATCH)
-        ]
-        return np.concatenate(batches)
+        return np.concatenate([self._predict_batch(faces) for faces in batches(X)])
 
-    def write(self, path: Path) -> None:
-        """Write the network to the HDF5 file `path`, without optimizer state."""
-        logger = logging.getLogger("absl")
-        level = logger.level
-        logger.setLevel(logging.ERROR)  # Keras advises another format than HDF5 every time
-        try:
-            self.network_.save(path, include_optimizer=False)
-        finally:
-            logger.setLevel(level)
-
-    @classmethod
-    def read(cls, path: Path, card: Mapping[str, Any]) -> KerasRecognizer:
-        """Read what `write` wrote; parameters, classes and calibration come from the card."""
-        recognizer = cls(**card["params"])
-        recognizer.classes_ = np.asarray(card["classes"])
-        recognizer.temperature_ = card.get("temperature", 1.0)
-        with keras_settings() as keras:
-            recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
-        return recognizer
+    def _predict_batch(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(self.network_(faces, training=False))
 
 
-def _images(X: NDArray[np.uint8]) -> NDArray[np.float32]:
+def network_input(X: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return rows of shape (n_faces, 2304) as networks take them: shape (n_faces, 48, 48, 1), grey levels 0-255."""
     return as_images(X).reshape(-1, IMAGE_SIDE, IMAGE_SIDE, 1).astype(np.float32)
+
+
+def batches(X: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    """Yield `network_input` of some hundred rows at a time."""
+    for start in range(0, len(X), PREDICT_BATCH):
+        yield network_input(X[start : start + PREDICT_BATCH])

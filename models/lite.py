@@ -1,12 +1,9 @@
-"""Copies of networks in LiteRT's format, which answer without TensorFlow; in eight bits also several times faster."""
+"""Networks run by LiteRT, which needs no TensorFlow; in eight bits they are also several times faster."""
 
 from __future__ import annotations
 
-import io
-import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -17,11 +14,8 @@ from numpy.typing import NDArray
 
 from models.augmentation import views
 from models.base import BaseRecognizer
-from models.keras_import import keras_settings
-from models.keras_recognizer import PREDICT_BATCH, KerasRecognizer, _images
+from models.keras_recognizer import batches
 from models.streams import silenced_stderr
-
-FLOAT32, EIGHT_BITS = ".tflite", ".int8.tflite"
 
 
 class LiteNetwork:
@@ -30,7 +24,7 @@ class LiteNetwork:
     Parameters
     ----------
     path : Path
-        As `write` makes it. It is read whole: pickles, and processes forked from this one, start from its content.
+        In LiteRT's format. It is read whole: pickles, and processes forked from this one, start from its content.
 
     Attributes
     ----------
@@ -71,7 +65,7 @@ class LiteNetwork:
 
 
 class LiteRecognizer(BaseRecognizer):
-    """A network that `read` takes from a LiteRT file: it predicts, and cannot be fitted.
+    """A network from a LiteRT file: it predicts, and cannot be fitted.
 
     Parameters
     ----------
@@ -88,9 +82,8 @@ class LiteRecognizer(BaseRecognizer):
         self.few = few
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        blocks = (_images(X[start : start + PREDICT_BATCH]) for start in range(0, len(X), PREDICT_BATCH))
         return np.concatenate(
-            [np.mean([self.network_(view) for view in self._views(block)], axis=0) for block in blocks]
+            [np.mean([self.network_(view) for view in self._views(faces)], axis=0) for faces in batches(X)]
         )
 
     def _views(self, faces: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -118,52 +111,3 @@ def interpreter(content: bytes) -> Any:
         except RuntimeError as error:
             raise ValueError(str(error)) from error
     return run
-
-
-def write(recognizer: KerasRecognizer, path: Path) -> None:
-    """Write the network of a fitted recognizer, its weights in eight bits where the name ends in `EIGHT_BITS`.
-
-    In eight bits, the values between the layers are rounded to 256 levels too, those of each face by themselves.
-
-    Raises
-    ------
-    TypeError
-        If Keras runs on something else than TensorFlow, which converts.
-
-    References
-    ----------
-    B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
-    CVPR 2018. https://doi.org/10.1109/CVPR.2018.00286
-    """
-    with keras_settings() as keras, _quiet():
-        if keras.backend.backend() != "tensorflow":
-            raise TypeError("a LiteRT file is made by TensorFlow only, and Keras runs on something else here")
-        from tensorflow import lite
-
-        converter = lite.TFLiteConverter.from_keras_model(recognizer.network_)
-        if path.name.endswith(EIGHT_BITS):
-            converter.optimizations = [lite.Optimize.DEFAULT]
-        content = converter.convert()
-    path.write_bytes(content)
-
-
-def read(path: Path, card: Mapping[str, Any]) -> LiteRecognizer:
-    """Read what `write` wrote; classes, views and calibration come from the card. In eight bits, the views are few."""
-    recognizer = LiteRecognizer(card["params"].get("zoom"), few=path.name.endswith(EIGHT_BITS))
-    recognizer.network_ = LiteNetwork(path)
-    recognizer.classes_ = np.asarray(card["classes"])
-    recognizer.temperature_ = card.get("temperature", 1.0)
-    return recognizer
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out what the conversion prints: TensorFlow's notes in two ways, and the network's signature."""
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with silenced_stderr(), redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)

@@ -18,7 +18,7 @@ from models.registry import recognizers
 QUICK = {
     "cnn": {"epochs": 2, "batch_size": 16},
     "cnn_aug": {"epochs": 2, "batch_size": 16},
-    "cnn_deep": {"epochs": 1, "margin": 12},
+    "cnn_deep": {"epochs": 1},
     "lbp_xgb": {"n_estimators": 5},
     "patch_svm": {"sides": (9,), "n_words": 20},
 }

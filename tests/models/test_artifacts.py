@@ -11,6 +11,7 @@ import skops.io
 
 from features.rows import N_PIXELS
 from models import ArtifactError, artifacts, load
+from models.cards import read_card
 from models.files import sha256, write_whole
 from models.majority import Majority
 
@@ -30,7 +31,7 @@ class Bomb:
 
 
 def test_a_card_says_what_the_artifact_is(saved):
-    card = artifacts.read_card(saved)
+    card = read_card(saved)
     assert card["sha256"] == sha256(saved)
     assert card["classes"] == [0, 1, 2]
     assert card["emotions"][3] == "Happy"
@@ -127,13 +128,13 @@ def test_a_model_that_its_card_does_not_describe_is_an_error(saved, monkeypatch)
     def read(path):
         raise TypeError("unexpected parameter")
 
-    monkeypatch.setattr("models.safe_copy.read", read)
+    monkeypatch.setattr("models.artifact_formats.read_skops", read)
     with pytest.raises(ArtifactError, match="does not go with its card"):
         load(saved)
 
 
 def test_the_copy_that_runs_no_code_is_loaded_and_the_same(saved, monkeypatch):
-    monkeypatch.setattr(Majority, "read", lambda path, card: pytest.fail("unpickled"))
+    monkeypatch.setattr("joblib.load", lambda path: pytest.fail("unpickled"))
     assert load(saved).predict(ROWS).tolist() == [0] * 4
     saved.unlink()
     for path in (saved.with_suffix(".skops"), saved):
@@ -186,7 +187,7 @@ def test_a_copy_that_cannot_be_made_is_said_and_the_training_saved(saved, monkey
         raise error
 
     recognizer = load(saved)
-    monkeypatch.setattr("models.safe_copy.write", fail)
+    monkeypatch.setattr("models.artifact_formats.write_skops", fail)
     with pytest.warns(UserWarning, match=r"majority\.joblib is saved, but not its copy majority\.skops .*--rerun"):
         artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
     assert sorted(path.name for path in saved.parent.iterdir()) == ["majority.joblib", "majority.json"]
@@ -194,13 +195,13 @@ def test_a_copy_that_cannot_be_made_is_said_and_the_training_saved(saved, monkey
 
 
 def test_an_earlier_model_stays_whole_until_the_new_one_is(saved, monkeypatch):
-    def full(recognizer, path):
+    def full(recognizer, path, compress):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     recognizer = load(saved)
     before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
-    monkeypatch.setattr(Majority, "write", full)
+    monkeypatch.setattr("joblib.dump", full)
     with pytest.raises(OSError, match="space"):
         artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
     assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before

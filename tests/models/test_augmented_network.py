@@ -14,12 +14,12 @@ pytestmark = pytest.mark.trains
 class TinyNetwork(AugmentedNetwork):
     """One convolution, normalization and dropout: everything that a checkpoint has to keep."""
 
-    def build(self, n_classes, policy, side=48):
+    def build(self, n_classes, policy):
         keras = import_keras()
         layers = keras.layers
         return keras.Sequential(
             [
-                keras.Input((side, side, 1)),
+                keras.Input((48, 48, 1)),
                 layers.Rescaling(1 / 255, dtype=policy),
                 layers.Conv2D(4, 3, strides=2, dtype=policy),
                 layers.BatchNormalization(dtype=policy),
@@ -54,11 +54,7 @@ def fit_averaged(split, **params):
     return network.fit(X, y, validation=(X[:10], y[:10]))
 
 
-def fit_middle_first(split, **params):
-    return fitted(split, margin=6, whole_epochs=2, **params)
-
-
-@pytest.mark.parametrize("fit", [fit_averaged, fit_middle_first])
+@pytest.mark.parametrize("fit", [fit_averaged, fitted])
 def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, monkeypatch, fit, precision):
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "undisturbed"))
     undisturbed = fit(split, precision=precision)
@@ -85,31 +81,6 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
     assert list((tmp_path / "interrupted").iterdir()), "what was trained is not stored yet"
     forget_trainings()
     assert not list((tmp_path / "interrupted").iterdir())
-
-
-def test_training_sees_the_middle_of_the_faces_and_prediction_all_of_them(split, monkeypatch):
-    monkeypatch.setattr("models.augmented_network.augment", lambda faces, generator, **changes: faces)
-    X, y = split
-    images = X.reshape(-1, 48, 48).copy()
-    images[:, 6:-6, 6:-6] = 0
-    frames = images.reshape(X.shape)
-    other = TinyNetwork(epochs=4, batch_size=16, margin=6).fit(frames, y, validation=(frames[:10], y[:10]))
-    blank = TinyNetwork(epochs=4, batch_size=16, margin=6).fit(0 * X, y, validation=(frames[:10], y[:10]))
-    for ours, theirs in zip(other.network_.get_weights(), blank.network_.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    assert np.ptp(other.predict_proba(frames)[:, 0]) > 0
-
-
-def test_the_last_epochs_see_whole_faces_in_a_network_that_goes_on(split):
-    ends = [TinyNetwork(epochs=4, batch_size=16, margin=6, whole_epochs=n) for n in (0, 2, 4)]
-    X, y = split
-    middle, both, whole = (each.fit(X, y, validation=(X[:10], y[:10])) for each in ends)
-    assert len(both.history_["loss"]) == 4
-    assert both.history_["loss"][:2] == middle.history_["loss"][:2]
-    assert both.history_["loss"][2:] != middle.history_["loss"][2:]
-    undivided = fitted(split)
-    for ours, theirs in zip(whole.network_.get_weights(), undivided.network_.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_face_and_its_mirror_image_have_the_same_probabilities(split):

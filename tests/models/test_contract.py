@@ -24,7 +24,7 @@ HAPPY, SURPRISE = 3, 5
 QUICK = {
     "cnn": {"epochs": 3, "batch_size": 8},
     "cnn_aug": {"epochs": 3, "batch_size": 8},
-    "cnn_deep": {"epochs": 1, "batch_size": 32, "margin": 12},
+    "cnn_deep": {"epochs": 1, "batch_size": 32},
     "lbp_xgb": {"n_estimators": 40},
     "patch_svm": {"sides": (9,), "n_words": 20},
 }

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from features.cache import open_atomic
 from models.files import LONGEST_NAME, advice, explain, file_name, write_whole
 
 
@@ -49,6 +50,20 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
             write_whole(path, b"")
         assert caught.value.filename == str(path)
     assert sorted(tmp_path.iterdir()) == [tmp_path / "file", tmp_path / "folder"]
+
+
+def test_a_file_whose_writing_breaks_off_stays_as_it_was(tmp_path):
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def break_off():
+        with open_atomic(path) as file:
+            file.write(b"ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("file", b"old")]
 
 
 def test_an_explanation_says_place_reason_and_fix():

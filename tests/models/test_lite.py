@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from models import ArtifactError, artifacts, load
+from models.artifact_formats import EIGHT_BITS, FLOAT32
 from models.cnn import CNN
 from models.cnn_aug import AugmentedCNN
 from models.files import sha256
-from models.lite import EIGHT_BITS, FLOAT32, LiteNetwork
+from models.lite import LiteNetwork
 
 pytestmark = pytest.mark.trains
 

