@@ -11,7 +11,9 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,13 @@ from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.experiment import calibration
 from benchmark.latency import measure
 from benchmark.metrics import evaluate
+from benchmark.protocol import PROTOCOLS
 from benchmark.store import Probabilities, Record, Store
 from benchmark.stored import run_digest
 from features.source import ROOT, code_digest
 from models.artifacts import ArtifactError, load
 from models.calibration import best_temperature, scaled
+from models.cards import read_card
 from models.files import explain, sha256, write_json
 from models.prediction import all_emotions
 from models.registry import find, recognizers
@@ -35,7 +39,15 @@ TOLERANCE = 0.01
 CODE = ("benchmark", "features", "models")
 
 
-def carry(root: Path, record: Record, data: Dataset, params: Mapping[str, Any], reason: str, evidence: str) -> Record:
+def carry(
+    root: Path,
+    record: Record,
+    data: Dataset,
+    reason: str,
+    evidence: str,
+    values: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Record:
     """Carry a record over to the code of now, and write it.
 
     Parameters
@@ -46,10 +58,12 @@ def carry(root: Path, record: Record, data: Dataset, params: Mapping[str, Any], 
         Of a finished run in it that is no ensemble's.
     data : Dataset
         That the run was on.
-    params : mapping of str to object
-        Parameters that have another value or name now, and mean the same.
     reason, evidence : str
         Why it was carried over, and what shows that the run would give the same now.
+    values : mapping of str to object, optional
+        Parameters that have another value now, or are new, and mean the same.
+    names : mapping of str to str, optional
+        The new name of each parameter that was renamed; an empty one of a parameter that is gone.
 
     Raises
     ------
@@ -59,20 +73,15 @@ def carry(root: Path, record: Record, data: Dataset, params: Mapping[str, Any], 
     name, stored = record["recognizer"], Store(root).probabilities(record)
     if data.fingerprint != record["data_fingerprint"]:
         raise DataError(f"{root}: the record of {name} is of other data: give them with --data")
-    was = record["params"]
-    changed = {key: value for key, value in params.items() if key not in was or was[key] != value}
-    if changed:
-        evidence += (
-            f"; parameters that mean the same now: {', '.join(f'{key}={each}' for key, each in changed.items())}"
-        )
-    params = {**was, **params}
+    params, changes = _translated(record["params"], values or {}, names or {})
+    evidence = "; ".join([evidence, *changes])
     if params.keys() != find(name).make().get_params().keys():
-        raise DataError(f"{root}: {name} has other parameters now: run it again, or name them with --set")
+        raise DataError(f"{root}: {name} has other parameters now: run it again, or name them with --set and --rename")
     temperature, cost = record.get("calibration", {}).get("temperature", 1.0), dict(record["cost"])
     before = {split: scaled(getattr(stored, split), 1 / temperature) for split in ("valid", "test")}
     artifact = root / "models" / record["artifact"]
     if artifact.is_file():
-        found = _predicted_again(artifact, record, data)
+        found = _predicted_again(artifact, record, params, data)
         apart = max(float(np.abs(found[split] - before[split]).max()) for split in found)
         if apart > TOLERANCE:
             raise DataError(f"{artifact}: predicts otherwise than its record says, by up to {apart:.2g}: run it again")
@@ -84,26 +93,73 @@ def carry(root: Path, record: Record, data: Dataset, params: Mapping[str, Any], 
     probabilities = Probabilities(**after, y_valid=stored.y_valid, y_test=stored.y_test)
     scores = {split: evaluate(getattr(stored, f"y_{split}"), each) for split, each in after.items()}
     if artifact.is_file():
-        card = load(artifact).card_
-        write_json(
-            artifact.with_suffix(".json"),
-            {**card, "params": params, "temperature": temperature, "valid": scores["valid"]},
-        )
+        card = read_card(artifact)
+        now = {"params": params, "temperature": temperature, "valid": scores["valid"], "protocol": _protocol(record)}
+        write_json(artifact.with_suffix(".json"), {**card, **now})
         cost["ms_per_face"] = measure(artifact)["batch_ms"]
     entry = {"digest": record["digest"], "commit": _commit(), "reason": reason, "evidence": evidence}
-    new = {**record, "params": params, **scores, "cost": cost, "calibration": calibration(probabilities, temperature)}
+    new = {
+        **record,
+        "params": params,
+        "protocol": _protocol(record),
+        **scores,
+        "cost": cost,
+        "calibration": calibration(probabilities, temperature),
+    }
     new |= {"carried": [*record.get("carried", ()), entry]}
     return Store(root).write({**new, "digest": run_digest(new, code_digest(find(name).module))}, probabilities)
 
 
-def _predicted_again(artifact: Path, record: Record, data: Dataset) -> dict[str, np.ndarray]:
+def _translated(
+    was: Mapping[str, Any], values: Mapping[str, Any], names: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return parameters as they are called now, and what changed in words."""
+    params, changes = dict(was), []
+    for old, new in names.items():
+        if old in params:
+            value = params.pop(old)
+            changes.append(f"{old} is called {new} now" if new else f"{old}, which was {value}, is gone")
+            params.update({new: value} if new else {})
+    changed = {name: value for name, value in values.items() if name not in params or params[name] != value}
+    if changed:
+        words = ", ".join(f"{name}={value}" for name, value in changed.items())
+        changes.append(f"parameters that mean the same now: {words}")
+    return {**params, **changed}, changes
+
+
+def _protocol(record: Record) -> dict[str, Any]:
+    """Return the protocol as it is called now: the one with the same splits."""
+    splits = ("fit", "select", "report")
+    was = record["protocol"]
+    return next(
+        (now for now in map(asdict, PROTOCOLS.values()) if all(now[split] == was[split] for split in splits)), was
+    )
+
+
+def _predicted_again(artifact: Path, record: Record, params: Mapping[str, Any], data: Dataset) -> dict[str, np.ndarray]:
     """Return what the stored model predicts before its calibration."""
     if sha256(artifact) != record["artifact_sha256"]:
         raise DataError(f"{artifact}: is of another run than the record: run it again")
-    recognizer = load(artifact)
+    with TemporaryDirectory() as folder:  # the card is written anew only where this succeeds
+        copy = Path(folder, artifact.name)
+        copy.symlink_to(artifact.resolve())
+        write_json(copy.with_suffix(".json"), {**read_card(artifact), "params": params})
+        recognizer = load(copy)
     recognizer.temperature_ = 1.0
     roles = {"valid": "select", "test": "report"}
     return {split: all_emotions(recognizer, data[record["protocol"][role]].X) for split, role in roles.items()}
+
+
+def _renamed(texts: Sequence[str], known: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the new names of parameters, a mapping a recognizer, from ``NAME.OLD=NEW``."""
+    names: dict[str, dict[str, str]] = {}
+    for text in texts:
+        old, equals, new = text.partition("=")
+        recognizer, dot, old = old.partition(".")
+        if not (equals and dot) or recognizer not in known:
+            raise UsageError(f"--rename {text}: give NAME.OLD=NEW, or NAME.OLD= for a parameter that is gone")
+        names.setdefault(recognizer, {})[old] = new
+    return names
 
 
 def _commit() -> str:
@@ -138,6 +194,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("--reason", required=True, metavar="TEXT", help="why the records are carried over, not run again")
     option("--evidence", required=True, metavar="TEXT", help="what shows that the runs would give the same now")
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="a parameter that means the same as before")
+    option(
+        "--rename", nargs="+", default=[], metavar="NAME.OLD=NEW", help="a parameter's new name, or none if it is gone"
+    )
     option("--data", metavar="PATH", help="(default: $FER2013, else synthetic faces)")
     args = parser.parse_args(argv)
     status = 0
@@ -145,6 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _commit()
         known = recognizers()
         params = parse_overrides(args.set, known)
+        names = _renamed(args.rename, known)
         records = [each for each in Store(args.root).records() if each["recognizer"] in args.only]
         lacking = set(args.only) - {each["recognizer"] for each in records}
         if lacking or any(each["status"] != "ok" or each["members"] for each in records):
@@ -157,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"{name}, seed {record['seed']}: fresh")
                 continue
             try:
-                new = carry(args.root, record, data, params.get(name, {}), args.reason, args.evidence)
+                new = carry(args.root, record, data, args.reason, args.evidence, params.get(name), names.get(name))
             except (ArtifactError, DataError) as error:
                 print(f"error: {error}", file=sys.stderr)
                 status = 1

@@ -1,5 +1,7 @@
 """Records carried over to edited code."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from benchmark.protocol import PROTOCOLS, Setting
 from benchmark.store import Probabilities
 from benchmark.study import Study
 from models import load
+from models.files import write_json
 from models.registry import recognizers
 
 
@@ -92,6 +95,32 @@ def test_other_parameters_are_named(study, capsys):
     assert "parameters that mean the same now: " in record["carried"][0]["evidence"]
     assert "n_components=237" in record["carried"][0]["evidence"]
     assert study.state(study.runs[0]) == "fresh"
+
+
+def test_a_renamed_parameter_keeps_its_value_and_one_that_is_gone_is_named(study, capsys):
+    params = study.make(study.runs[0]).get_params()
+    earlier = {**params, "cost": params["C"], "margin": 0}
+    del earlier["C"]
+    record = make_stale(study, params=earlier)
+    card = study.store.root / "models" / "hog_svm.json"
+    write_json(card, {**json.loads(card.read_text()), "params": earlier})
+    assert carried(study) == 1
+    assert "--rename" in capsys.readouterr().err
+    assert carried(study, "--rename", "hog_svm.cost") == 2
+    assert json.loads(card.read_text())["params"] == earlier
+    assert carried(study, "--rename", "hog_svm.cost=C", "hog_svm.margin=") == 0
+    record = study.store.read("hog_svm", 0)
+    assert record["params"] == params
+    assert "cost is called C now; margin, which was 0, is gone" in record["carried"][0]["evidence"]
+    assert load(study.store.root / "models" / record["artifact"]).get_params() == params
+    assert study.state(study.runs[0]) == "fresh"
+
+
+def test_a_protocol_is_called_as_it_is_now(study):
+    now = study.facts(study.runs[0])["protocol"]
+    make_stale(study, protocol={**now, "name": "earlier", "summary": "other words"})
+    assert carried(study) == 0
+    assert study.store.read("hog_svm", 0)["protocol"] == now
 
 
 def test_a_run_that_is_not_there_is_an_error(study, capsys):
