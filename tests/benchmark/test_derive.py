@@ -38,7 +38,7 @@ def test_what_is_deleted_comes_back_byte_for_byte(tmp_path, record, probabilitie
     assert main([str(store.root)]) == 0
     assert snapshot(store.root) == before
     assert {f"confusion/{name}.{kind}" for name in "ab" for kind in ("csv", "png")} <= set(before)
-    assert {f"figures/{name}.png" for name in ("recall", "distribution", "training_a_seed0")} <= set(before)
+    assert {f"figures/{name}.png" for name in ("recall", "cost", "training_a_seed0")} <= set(before)
 
 
 def test_tables_say_what_the_records_say(done):
