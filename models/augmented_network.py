@@ -12,18 +12,9 @@ from features.rows import as_images
 from models.augmentation import augment, views
 from models.checkpoint import Checkpoint
 from models.keras_recognizer import KerasRecognizer, import_keras, network_input
-from models.registry import Range
 from models.training import shuffled, train
 
 CHANGES = ("shift", "rotation", "zoom", "gamma", "degrading", "erasing")
-SPACE = {
-    "learning_rate": Range(3e-4, 5e-3, log=True),
-    "weight_decay": Range(0.005, 0.2, log=True),
-    "label_smoothing": Range(0.0, 0.2),
-    "weight_power": Range(0.0, 1.0),
-    "zoom": Range(0.0, 0.2),
-    "erasing": Range(0.0, 0.5),
-}
 
 
 class AugmentedNetwork(KerasRecognizer):

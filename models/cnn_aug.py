@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from models.augmented_network import SPACE, AugmentedNetwork
+from models.augmented_network import AugmentedNetwork
 from models.cnn import CNN
-from models.registry import recognizer
+from models.registry import Range, recognizer
+
+SPACE = {
+    "learning_rate": Range(3e-4, 5e-3, log=True),
+    "weight_decay": Range(0.005, 0.2, log=True),
+    "label_smoothing": Range(0.0, 0.2),
+    "weight_power": Range(0.0, 1.0),
+    "zoom": Range(0.0, 0.2),
+    "erasing": Range(0.0, 0.5),
+}
 
 
 class AugmentedCNN(AugmentedNetwork):

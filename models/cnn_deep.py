@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from features.rows import IMAGE_SIDE
-from models.augmented_network import SPACE, AugmentedNetwork
+from models.augmented_network import AugmentedNetwork
+from models.cnn_aug import SPACE
 from models.keras_recognizer import import_keras
 from models.registry import recognizer
 
