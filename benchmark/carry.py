@@ -18,20 +18,20 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.arguments import UsageError, parse_overrides
 from benchmark.data import DataError, Dataset, load_dataset
-from benchmark.experiment import calibration
-from benchmark.latency import measure
-from benchmark.metrics import evaluate
-from benchmark.protocol import PROTOCOLS
-from benchmark.store import Probabilities, Record, Store
-from benchmark.stored import run_digest
-from features.source import ROOT, code_digest
-from models.artifacts import ArtifactError, load
+from benchmark.data.protocol import PROTOCOLS
+from benchmark.runs.fit import calibration
+from benchmark.runs.freshness import run_digest
+from benchmark.runs.latency import measure
+from benchmark.runs.metrics import evaluate
+from benchmark.runs.options import UsageError, parse_overrides
+from benchmark.runs.record_store import Probabilities, Record, Store
+from models.artifacts.cards import read_card
+from models.artifacts.save_load import ArtifactError, load
 from models.calibration import best_temperature, scaled
-from models.cards import read_card
-from models.files import explain, sha256, write_json
-from models.prediction import all_emotions
+from models.files.atomic import explain, sha256, write_json
+from models.files.code_digest import ROOT, code_digest
+from models.inference.pipeline import all_emotions
 from models.registry import find, recognizers
 
 # Another processor or library rounds otherwise; another network is off by far more.

@@ -13,19 +13,19 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from benchmark.ablation import ablation_summary
-from benchmark.corrupted import marked, note
-from benchmark.displays import displays
+from benchmark.analysis.class_weights import ablation_summary
+from benchmark.analysis.corrupted import marked, note
+from benchmark.analysis.findings import Findings, find
+from benchmark.analysis.leaderboard import COLUMNS, to_markdown
+from benchmark.analysis.published import beside_tools, published
+from benchmark.analysis.releases import add_release
+from benchmark.analysis.summaries import summary, weights_summary
 from benchmark.figures import save_figure
-from benchmark.findings import Findings, find
-from benchmark.leaderboard import COLUMNS, to_markdown
-from benchmark.others import beside_tools, published
-from benchmark.releases import add_release
+from benchmark.figures.catalogue import displays
 from benchmark.report.page import REPORT, render
+from benchmark.runs.record_store import Record
 from benchmark.speed import SPEED
-from benchmark.store import Record
-from benchmark.summaries import summary, weights_summary
-from models.files import explain, write_json, write_whole
+from models.files.atomic import explain, write_json, write_whole
 
 README_COLUMNS = (
     "rank",

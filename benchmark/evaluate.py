@@ -10,21 +10,21 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from benchmark.analysis.leaderboard import to_text
+from benchmark.analysis.stored_models import choose, present
 from benchmark.data import DataError
-from benchmark.data.folders import parse_labels
+from benchmark.data.image_folders import parse_labels
+from benchmark.data.photo_folders import OutsideSet, read_outside
 from benchmark.derive import derive
-from benchmark.interruption import until_stopped
-from benchmark.leaderboard import to_text
-from benchmark.metrics import evaluate
-from benchmark.outside import OutsideSet, read_outside
-from benchmark.schedule import REFERENCE
-from benchmark.store import Probabilities, Record, Store
-from benchmark.stored import choose, present
-from benchmark.study import environment
-from models.files import explain
+from benchmark.runs.expected_time import REFERENCE
+from benchmark.runs.interruption import until_stopped
+from benchmark.runs.metrics import evaluate
+from benchmark.runs.record_store import Probabilities, Record, Store
+from benchmark.runs.study import environment
+from models.files.atomic import explain
+from models.files.streams import prepare_streams
+from models.inference.pipeline import side_by_side
 from models.labels import EMOTIONS
-from models.prediction import side_by_side
-from models.streams import prepare_streams
 
 SCORES = ("test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop")
 

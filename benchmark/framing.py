@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm.auto import tqdm
 
-from benchmark.arguments import count
+from benchmark.analysis.stored_models import models_and_data
 from benchmark.data import DataError, Split
-from benchmark.schedule import REFERENCE
-from benchmark.stored import models_and_data
+from benchmark.runs.expected_time import REFERENCE
+from benchmark.runs.options import count
 from features.rows import as_images
-from models.blazeface import BlazeFace
-from models.faces import Detector, Face, crop_faces
-from models.files import explain
-from models.prediction import side_by_side
+from models.files.atomic import explain
+from models.inference.blazeface import BlazeFace
+from models.inference.crop import Detector, Face, crop_faces
+from models.inference.pipeline import side_by_side
 
 SCALES = (1.0, 1.1, 1.15, 1.2, 1.3, 1.4)
 SHIFTS = (-0.2, -0.15, -0.1, -0.05, 0.0)

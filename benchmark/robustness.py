@@ -11,16 +11,16 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from benchmark.arguments import count
-from benchmark.corrupted import NOTHING
-from benchmark.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from benchmark.analysis.corrupted import NOTHING
+from benchmark.analysis.side_tables import store_robustness
+from benchmark.analysis.stored_models import models_and_data
 from benchmark.data import DataError, Split
+from benchmark.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from benchmark.derive import derive
-from benchmark.kept import store_robustness
-from benchmark.store import Store
-from benchmark.stored import models_and_data
-from models.files import explain
-from models.prediction import side_by_side
+from benchmark.runs.options import count
+from benchmark.runs.record_store import Store
+from models.files.atomic import explain
+from models.inference.pipeline import side_by_side
 
 
 def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
     -------
     DataFrame
         Index recognizer; columns ``faces``, their number, ``amounts``, those of the corruptions, ``none``, then
-        ``<corruption>_<strength>`` for all of `benchmark.corruptions.CORRUPTIONS` at strengths 1 to 3.
+        ``<corruption>_<strength>`` for all of `benchmark.data.corruptions.CORRUPTIONS` at strengths 1 to 3.
     """
     amounts = "; ".join(f"{kind} {values}" for kind, (_, values) in CORRUPTIONS.items())
     table = pd.DataFrame({"faces": len(faces), "amounts": amounts}, index=pd.Index(recognizers, name="recognizer"))

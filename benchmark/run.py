@@ -12,19 +12,19 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from benchmark.arguments import UsageError, build_parser, parse_overrides, select
+from benchmark.analysis.ferplus import Votes, read_votes
+from benchmark.analysis.leaderboard import to_text
 from benchmark.data import DataError, Dataset, load_dataset
-from benchmark.data.folders import parse_labels
-from benchmark.ferplus import Votes, read_votes
-from benchmark.interruption import caught, until_stopped
-from benchmark.leaderboard import to_text
-from benchmark.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
-from benchmark.schedule import REFERENCE, cheapest_first, expected_seconds, in_words, too_many_faces
-from benchmark.store import Record, Store
-from benchmark.study import Run, Study, StudyError
-from models.files import explain
+from benchmark.data.image_folders import parse_labels
+from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
+from benchmark.runs.expected_time import REFERENCE, cheapest_first, expected_seconds, in_words, too_many_faces
+from benchmark.runs.interruption import caught, until_stopped
+from benchmark.runs.options import UsageError, build_parser, parse_overrides, select
+from benchmark.runs.record_store import Record, Store
+from benchmark.runs.study import Run, Study, StudyError
+from models.files.atomic import explain
+from models.files.streams import prepare_streams
 from models.registry import Entry, recognizers
-from models.streams import prepare_streams
 
 TRAINING_FACES = 28_709
 Way = Callable[[], Iterator[tuple[Run, str, Record]]]
@@ -120,8 +120,8 @@ def _execute(study: Study, states: Sequence[str], seconds: Mapping[str, float], 
     # Before the runs: a signal that comes while Keras imports matplotlib leaves it in halves, and nothing can draw.
     import seaborn  # noqa: F401
 
+    from benchmark.analysis.side_tables import store_facts
     from benchmark.derive import derive
-    from benchmark.kept import store_facts
 
     failed, stopped = False, None
     pending = list(study.runs)
@@ -161,8 +161,8 @@ def _ways(
     if not (args.scheduler or args.jobs):
         return [partial(study.execute, args.rerun) for study in studies]
     try:
-        from benchmark.cluster import send
-        from benchmark.connection import connect
+        from benchmark.runs.cluster import send
+        from benchmark.runs.connection import connect
     except ModuleNotFoundError as error:
         raise StudyError(f"--scheduler and --jobs need {error.name}: pip install -e '.[cluster]'") from error
     sent = send(stack.enter_context(connect(args.scheduler, args.jobs)), studies, args.rerun, seconds)

@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
+from benchmark.analysis.stored_models import choose
 from benchmark.data import DataError
-from benchmark.latency import measure
-from benchmark.store import Record, Store
-from benchmark.stored import choose
-from benchmark.study import environment
+from benchmark.runs.latency import measure
+from benchmark.runs.record_store import Record, Store
+from benchmark.runs.study import environment
 from models import ArtifactError
-from models.artifact_formats import EIGHT_BITS, FLOAT32, parts
-from models.files import explain
+from models.artifacts.forms import EIGHT_BITS, FLOAT32, parts
+from models.files.atomic import explain
 
 SPEED = "speed.csv"
 EXACT, QUICK = "exact", "8 bits"
@@ -34,7 +34,7 @@ def forms(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]:
         ensemble of networks ``8 bits``, with these copies in their place.
     path : Path
     options : list of str
-        What `benchmark.latency.measure` has to be told.
+        What `benchmark.runs.latency.measure` has to be told.
     """
     folder = root / "models"
     members = [Store(root).read(name, record["seed"]) for name in record.get("members", {})]
@@ -64,7 +64,7 @@ def speed(root: Path, records: Mapping[str, Record]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each form of a model: ``recognizer``, ``form`` and what `benchmark.latency.main` prints.
+        A row for each form of a model: ``recognizer``, ``form`` and what `benchmark.runs.latency.main` prints.
 
     Raises
     ------

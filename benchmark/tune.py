@@ -11,16 +11,16 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from benchmark.arguments import UsageError, count, parse_overrides
 from benchmark.data import DataError, load_dataset
-from benchmark.experiment import fit
-from benchmark.interruption import INTERRUPTED, TERMINATED, Terminated, interruptible
-from benchmark.metrics import evaluate
-from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.study import Study
-from models.checkpoint import forget_trainings
-from models.files import explain, write_whole
-from models.prediction import all_emotions
+from benchmark.data.protocol import PROTOCOLS, Setting
+from benchmark.runs.fit import fit
+from benchmark.runs.interruption import INTERRUPTED, TERMINATED, Terminated, interruptible
+from benchmark.runs.metrics import evaluate
+from benchmark.runs.options import UsageError, count, parse_overrides
+from benchmark.runs.study import Study
+from models.files.atomic import explain, write_whole
+from models.inference.pipeline import all_emotions
+from models.networks.checkpoint import forget_trainings
 from models.registry import Entry, Range, find, recognizers
 
 SCORES = ("valid_macro_f1", "valid_accuracy", "fit_seconds")

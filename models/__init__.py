@@ -6,8 +6,8 @@
 >>> recognizer.predict_proba(rows)  # uint8, shape (n_faces, 2304)  # doctest: +SKIP
 """
 
-from models.artifacts import ArtifactError, load
+from models.artifacts.save_load import ArtifactError, load
+from models.inference.pipeline import predict_images
 from models.labels import EMOTIONS
-from models.prediction import predict_images
 
 __all__ = ["EMOTIONS", "ArtifactError", "load", "predict_images"]

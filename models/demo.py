@@ -14,15 +14,15 @@ from typing import Any
 
 from PIL import Image
 
-from models.artifacts import DEFAULT_RESULTS, ArtifactError
-from models.blazeface import BlazeFace
-from models.faces import Detector, Face
-from models.files import explain
+from models.artifacts.save_load import DEFAULT_RESULTS, ArtifactError
+from models.files.atomic import explain
+from models.files.streams import one_line, prepare_streams
+from models.inference.blazeface import BlazeFace
+from models.inference.crop import Detector, Face
+from models.inference.inputs import Photo
+from models.inference.pipeline import load_models, predict_photos, print_notes
+from models.inference.read_image import MEGAPIXELS, PhotoError, read_photo
 from models.labels import EMOTIONS
-from models.photos import MEGAPIXELS, PhotoError, read_photo
-from models.prediction import load_models, predict_photos, print_notes
-from models.sources import Photo
-from models.streams import one_line, prepare_streams
 
 LARGEST_UPLOAD = "20mb"
 SHOWN_SIDE = 1200

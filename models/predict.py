@@ -16,13 +16,13 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from models.artifacts import DEFAULT_RESULTS, ArtifactError
-from models.blazeface import BlazeFace
-from models.files import explain
+from models.artifacts.save_load import DEFAULT_RESULTS, ArtifactError
+from models.files.atomic import explain
+from models.files.streams import naming, one_line, prepare_streams
+from models.inference.blazeface import BlazeFace
+from models.inference.inputs import STANDARD_INPUT, Photo, find_files, read_files
+from models.inference.pipeline import Prediction, columns, load_models, predict_photos, print_notes, trained_on_data
 from models.labels import EMOTIONS
-from models.prediction import Prediction, columns, load_models, predict_photos, print_notes, trained_on_data
-from models.sources import STANDARD_INPUT, Photo, find_files, read_files
-from models.streams import naming, one_line, prepare_streams
 
 INTERRUPTED = 130
 MOST_BYTES = 200
@@ -121,7 +121,7 @@ def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
 
 def _draw(faces: Sequence[Prediction], path: Path) -> str:
     """Draw a picture; return why it cannot be drawn, or an empty string."""
-    from models.plots import plot_photo
+    from models.inference.plot import plot_photo
 
     try:
         with naming(path), warnings.catch_warnings():

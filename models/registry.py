@@ -1,4 +1,4 @@
-"""The registry: every recognizer is one file in this package, found by walking it."""
+"""The registry: every recognizer is one file in `models/recognizers`, found by walking that folder."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 from typing import Any, TypeVar
-
-import models
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 
@@ -77,7 +73,7 @@ class Entry:
     @property
     def module(self) -> str:
         """Dotted name of the file."""
-        return self.factory.__module__ if self.factory else f"models.{self.name}"
+        return self.factory.__module__ if self.factory else f"{FOLDER}.{self.name}"
 
     def skip(self) -> str:
         """Return why the recognizer cannot run here, or an empty string."""
@@ -98,7 +94,7 @@ class Entry:
 @cache
 def gpu_is_seen() -> bool:
     """Return whether Keras sees a GPU."""
-    from models.keras_recognizer import import_keras
+    from models.networks.keras_recognizer import import_keras
 
     return bool(import_keras().distribution.list_devices("gpu"))
 
@@ -107,9 +103,9 @@ class RegistryError(ValueError):
     """A recognizer cannot have its name; the message names the files and says the fix."""
 
 
+FOLDER = "models.recognizers"
 # Every entry, and the loading of the file that it came from: a file that is loaded anew may register its name again.
 _registered: dict[str, tuple[Entry, ModuleSpec | None]] = {}
-_DECORATOR = re.compile(rb"^[ \t]*@[ \t]*(\w+\.)*recognizer\b", re.MULTILINE)
 
 
 def recognizer(
@@ -119,7 +115,7 @@ def recognizer(
     tier: str = "cpu",
     space: Space | None = None,
 ) -> Callable[[Factory], Factory]:
-    """Register the decorated factory ``models/<name>.py:<name>`` as a recognizer.
+    """Register the decorated factory ``models/recognizers/<name>.py:<name>`` as a recognizer.
 
     Parameters
     ----------
@@ -157,7 +153,7 @@ def _check_name(name: str, module: str, loading: ModuleSpec | None) -> None:
     if earlier and earlier.module != module:
         raise RegistryError(f"{_file(module)} and {_file(earlier.module)} both have a recognizer {name}: rename one")
     package, _, stem = module.rpartition(".")
-    if package == models.__name__ and name != stem:
+    if package == FOLDER and name != stem:
         other = importlib.util.find_spec(f"{package}.{name}")
         taken = f", and {name} is the file {other.origin}" if other else ""
         raise RegistryError(f"{_file(module)}: its recognizer is called {name}{taken}: name the function {stem}")
@@ -170,27 +166,16 @@ def _file(module: str) -> str:
 def recognizers() -> dict[str, Entry]:
     """Return every recognizer by name, members before the ensembles that combine them.
 
-    A recognizer's file that cannot be imported is an entry with its `error`, so that it is reported and not lost. Of
-    other files only what recognizers import matters, and those then say what is wrong with it.
+    A file that cannot be imported is an entry with its `error`, so that it is reported and not lost.
     """
     broken: dict[str, Entry] = {}
-    for module in pkgutil.iter_modules(models.__path__):
+    for module in pkgutil.iter_modules(importlib.import_module(FOLDER).__path__):
         try:
-            importlib.import_module(f"models.{module.name}")
+            importlib.import_module(f"{FOLDER}.{module.name}")
         except (Exception, SystemExit) as error:  # whatever a broken file raises is its row in the board
-            if _has_recognizer(module):
-                broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
+            broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
     found = {**{name: entry for name, (entry, _) in _registered.items()}, **broken}
     return dict(sorted(found.items(), key=lambda item: (bool(item[1].members), item[0])))
-
-
-def _has_recognizer(module: pkgutil.ModuleInfo) -> bool:
-    """Return whether a file decorates a recognizer, by its text: it may be no Python."""
-    spec = importlib.util.find_spec(f"models.{module.name}")
-    try:
-        return bool(spec and spec.origin and _DECORATOR.search(Path(spec.origin).read_bytes()))
-    except OSError:  # nobody can say
-        return True
 
 
 def find(name: str, known: Mapping[str, Entry] | None = None) -> Entry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from models.majority import Majority
+from models.recognizers.majority import Majority
 
 
 class Killed(Majority):

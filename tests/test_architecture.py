@@ -35,7 +35,7 @@ def test_a_package_imports_only_what_lies_below_it(package):
 
 def test_predicting_with_a_classical_model_needs_no_network_library():
     code = (
-        "import sys, models.predict, models.hog_svm, models.registry\n"
+        "import sys, models.predict, models.recognizers.hog_svm, models.registry\n"
         "models.registry.recognizers()\n"
         "assert not {'tensorflow', 'keras', 'matplotlib', 'benchmark'} & set(sys.modules)\n"
     )

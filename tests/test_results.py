@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.ablation import scheme_roots
+from benchmark.analysis.class_weights import scheme_roots
+from benchmark.analysis.releases import RELEASES, losses, scores
 from benchmark.derive import derive, update_readme
-from benchmark.displays import displays
-from benchmark.metrics import evaluate
-from benchmark.releases import RELEASES, losses, scores
-from benchmark.store import Store, checksum
-from benchmark.stored import run_digest
-from features.source import code_digest
-from models.files import sha256
+from benchmark.figures.catalogue import displays
+from benchmark.runs.freshness import run_digest
+from benchmark.runs.metrics import evaluate
+from benchmark.runs.record_store import Store, checksum
+from models.files.atomic import sha256
+from models.files.code_digest import code_digest
 from models.registry import find
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import models
 from benchmark.data import load_dataset
-from benchmark.store import Store
+from benchmark.runs.record_store import Store
 (root,) = Path(sys.argv[1]).glob("custom-*/*")
 X = load_dataset(sys.argv[2], 150)["PrivateTest"].X
 for record in Store(root).records():

@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmark.data.cache import cached, content_digest
 from benchmark.data.dataset import USAGES, DataError, Dataset, Split
 from benchmark.data.fer2013 import read_csv
-from benchmark.data.folders import list_faces, read_faces
-from features.source import code_digest
+from benchmark.data.image_folders import list_faces, read_faces
+from models.files.code_digest import code_digest
 from models.labels import Labels
 
 __all__ = ["USAGES", "DataError", "Dataset", "Split", "load_dataset"]
@@ -29,7 +29,7 @@ def load_dataset(path: str | Path | None = None, limit: int | None = None, label
     limit : int, optional
         Keep a stratified part of about this many Training faces, and the same share of the other splits.
     labels : mapping of str to int, optional
-        What names of folders stand for, from `benchmark.data.folders.parse_labels`; for an image copy.
+        What names of folders stand for, from `benchmark.data.image_folders.parse_labels`; for an image copy.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def _read(path: Path, labels: Labels | None) -> Dataset:
         if path.is_dir():
             faces = list_faces(path, labels)
             seen = [part for face in faces for part in (f"{face.usage} {face.label}", face.path)]
-            key = content_digest(code_digest("benchmark.data.folders"), *seen)
+            key = content_digest(code_digest("benchmark.data.image_folders"), *seen)
             return cached(key, lambda: read_faces(faces, path))
         if path.exists() and not path.is_file():
             raise DataError(f"{path}: no file, and what comes through it comes once: save it and give the file's path")

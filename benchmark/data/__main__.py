@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.data import DataError, load_dataset
-from benchmark.data.folders import parse_labels
-from models.files import explain
+from benchmark.data.image_folders import parse_labels
+from models.files.atomic import explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from benchmark.data.dataset import DataError
-from models.folders import is_litter
+from models.inference.folders import is_litter
 
 PREFERRED = ("fer2013.csv", "icml_face_data.csv")
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz")

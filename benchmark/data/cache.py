@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.data.dataset import USAGES, Dataset, Split
-from features.cache import Arrays, cached_arrays
+from models.files.arrays import Arrays, cached_arrays
 
 _BLOCK = 1 << 20
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.data.dataset import USAGES, Dataset
-from benchmark.protocol import CLASS_WEIGHTS, class_weights
+from benchmark.data.protocol import CLASS_WEIGHTS, class_weights
 from models.labels import EMOTIONS
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.figures.style import panels
-from benchmark.metrics import shares
+from benchmark.runs.metrics import shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

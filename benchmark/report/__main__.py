@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark.analysis.findings import find
 from benchmark.data import DataError, load_dataset
-from benchmark.displays import displays
-from benchmark.findings import find
-from benchmark.report.faces import confident_errors
+from benchmark.figures.catalogue import displays
+from benchmark.report.error_gallery import confident_errors
 from benchmark.report.page import REPORT, render
-from models.artifacts import DEFAULT_RESULTS
-from models.files import explain, write_whole
+from models.artifacts.save_load import DEFAULT_RESULTS
+from models.files.atomic import explain, write_whole
 
 WITH_FACES = "report_faces.html"
 

@@ -12,16 +12,16 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from benchmark.ablation import ablation_summary
-from benchmark.corrupted import marked, note
-from benchmark.ferplus import LABELS_ROW
+from benchmark.analysis.class_weights import ablation_summary
+from benchmark.analysis.corrupted import marked, note
+from benchmark.analysis.ferplus import LABELS_ROW
+from benchmark.analysis.findings import Findings
+from benchmark.analysis.per_class import WEAK_CLASSES
+from benchmark.analysis.published import beside_tools, published
+from benchmark.analysis.summaries import weights_summary
 from benchmark.figures import Display, to_svg
-from benchmark.findings import Findings
-from benchmark.others import beside_tools, published
-from benchmark.report.commands import commands, shown, unsaid
-from benchmark.store import Record
-from benchmark.summaries import weights_summary
-from benchmark.weak_classes import WEAK_CLASSES
+from benchmark.report.reproduction import commands, shown, unsaid
+from benchmark.runs.record_store import Record
 from models.labels import EMOTIONS
 
 REPORT = "report.html"
@@ -49,9 +49,9 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
     found : Findings
         With at least one finished record.
     figures : mapping of str to Display
-        By path stem, as `benchmark.displays.displays` gives them.
+        By path stem, as `benchmark.figures.catalogue.displays` gives them.
     faces : sequence of mapping
-        Thumbnails of errors from `benchmark.report.faces.confident_errors`; such a page is for its maker only.
+        Thumbnails of errors from `benchmark.report.error_gallery.confident_errors`; such a page is for its maker only.
 
     Returns
     -------

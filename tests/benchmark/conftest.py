@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from benchmark.data import Dataset
-from benchmark.metrics import evaluate
-from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.store import Probabilities, Store
-from benchmark.study import Study
+from benchmark.data.protocol import PROTOCOLS, Setting
+from benchmark.runs.metrics import evaluate
+from benchmark.runs.record_store import Probabilities, Store
+from benchmark.runs.study import Study
 from models.registry import recognizers
 
 QUICK = {
@@ -33,8 +33,8 @@ def one_hot(labels: list[int]) -> np.ndarray:
 def _in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do runs without processes of their own, each of which takes seconds to start."""
     if not request.node.get_closest_marker("alone"):
-        monkeypatch.setattr("benchmark.study.do_alone", lambda study, run, fit: study.do(run, fit))
-        monkeypatch.setattr("benchmark.study.measure", lambda artifact: {"batch_ms": 1.0})
+        monkeypatch.setattr("benchmark.runs.study.do_alone", lambda study, run, fit: study.do(run, fit))
+        monkeypatch.setattr("benchmark.runs.study.measure", lambda artifact: {"batch_ms": 1.0})
 
 
 @pytest.fixture
@@ -92,5 +92,5 @@ def done(fewer: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stor
     setting = Setting(PROTOCOLS["kaggle"], overrides=QUICK)
     study = Study(list(recognizers().values()), [0], fewer, setting, root)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.experiment.TIMED_BATCH", 4)
+        patch.setattr("benchmark.runs.fit.TIMED_BATCH", 4)
         return study.store, [result for _, _, result in study.execute()]

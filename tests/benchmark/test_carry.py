@@ -7,11 +7,11 @@ import pytest
 
 from benchmark import carry
 from benchmark.carry import main
-from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.store import Probabilities
-from benchmark.study import Study
+from benchmark.data.protocol import PROTOCOLS, Setting
+from benchmark.runs.record_store import Probabilities
+from benchmark.runs.study import Study
 from models import load
-from models.files import write_json
+from models.files.atomic import write_json
 from models.registry import recognizers
 
 

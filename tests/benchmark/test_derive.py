@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmark.derive import derive, main, update_readme
-from benchmark.store import Store, current_records
+from benchmark.runs.record_store import Store, current_records
 
 RIGHT, WRONG = [0, 1, 2, 3, 4, 5, 6], [1, 0, 0, 0, 0, 0, 0]
 DERIVED = ("leaderboard.csv", "leaderboard.md", "best.json", "report.html", "confusion", "figures", "analysis")

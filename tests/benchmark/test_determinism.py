@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.store import Store
+from benchmark.runs.record_store import Store
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--limit", "100", "--set", "lbp_xgb.n_estimators=20", "cnn.epochs=2", "cnn_aug.epochs=1", "cnn_deep.epochs=1"]

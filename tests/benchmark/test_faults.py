@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.run import main
-from benchmark.store import Store
-from benchmark.study import Study
-from features.cache import read_arrays
+from benchmark.runs.record_store import Store
+from benchmark.runs.study import Study
+from models.files.arrays import read_arrays
 from models.registry import Entry, recognizers
 
 ROOT = Path(__file__).parents[2]
@@ -176,7 +176,7 @@ def test_asked_to_end_it_writes_the_board_of_what_is_finished(sent, code, tmp_pa
 HALVED = """
 import sys
 from benchmark import run
-from benchmark.study import Study
+from benchmark.runs.study import Study
 
 class Stop:
     def find_spec(name, path, target=None):
@@ -234,7 +234,7 @@ def test_two_at_once_do_no_run_twice_and_both_end_with_all(faces, tmp_path, monk
 
 def test_a_lock_is_released_by_its_owners_death(tmp_path):
     store = Store(tmp_path)
-    code = "from benchmark.store import Store; from pathlib import Path; import os, signal\n"
+    code = "from benchmark.runs.record_store import Store; from pathlib import Path; import os, signal\n"
     code += f"Store(Path({str(tmp_path)!r})).lock('a', 0).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
     with store.lock("a", 0).acquire(timeout=1):

@@ -5,7 +5,7 @@ import pytest
 from benchmark.data import DataError, Split
 from benchmark.framing import SCALES, SHIFTS, found_in, from_boxes, main, measure, scene
 from features.rows import as_images
-from models.faces import Face
+from models.inference.crop import Face
 
 
 class Perfect:

@@ -17,15 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmark.analysis.ferplus import read_votes
+from benchmark.analysis.leaderboard import leaderboard
 from benchmark.data import DataError, Dataset, load_dataset
-from benchmark.ferplus import read_votes
-from benchmark.leaderboard import leaderboard
-from benchmark.store import Store, current_records
-from features.cache import read_arrays
-from models import ArtifactError, artifacts, load
-from models.majority import Majority
-from models.photos import PhotoError, read_photo
-from models.sources import read_files
+from benchmark.runs.record_store import Store, current_records
+from models import ArtifactError, load
+from models.artifacts import save_load as artifacts
+from models.files.arrays import read_arrays
+from models.inference.inputs import read_files
+from models.inference.read_image import PhotoError, read_photo
+from models.recognizers.majority import Majority
 
 
 @st.composite

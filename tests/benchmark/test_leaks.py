@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from benchmark.analysis.findings import find
 from benchmark.data import Dataset, Split
-from benchmark.findings import find
-from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.study import Study
-from models.files import sha256
+from benchmark.data.protocol import PROTOCOLS, Setting
+from benchmark.runs.study import Study
+from models.files.atomic import sha256
+from models.parts.tuned_voting import TunedVoting
 from models.registry import Entry, recognizers
-from models.tuned_voting import TunedVoting
 
 SINGLE = ("majority", "hog_svm", "lbp_xgb", "cnn")
 QUICK = {"lbp_xgb": {"n_estimators": 10}, "cnn": {"epochs": 2}}

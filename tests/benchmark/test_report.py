@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.displays import displays
-from benchmark.findings import find
+from benchmark.analysis.findings import find
+from benchmark.figures.catalogue import displays
 from benchmark.report.__main__ import main
-from benchmark.report.commands import commands
 from benchmark.report.page import render
+from benchmark.report.reproduction import commands
 from benchmark.run import main as run
-from benchmark.store import Probabilities, Store
+from benchmark.runs.record_store import Probabilities, Store
 from models.labels import EMOTIONS
 
 RIGHT, WRONG = [0, 1, 2, 3, 4, 5, 6], [1, 0, 0, 0, 0, 0, 0]
@@ -167,7 +167,7 @@ def test_faces_are_the_most_confident_errors_of_the_data(done, fewer, monkeypatc
     assert "keep it" in capsys.readouterr().err
     page = (store.root / "report_faces.html").read_text()
     assert "This copy shows faces of the data" in page
-    from benchmark.report.faces import confident_errors
+    from benchmark.report.error_gallery import confident_errors
 
     shown = {each["recognizer"]: each["faces"] for each in confident_errors(find(store.root), fewer, n=3)}
     assert "majority" not in shown

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmark.displays import displays
-from benchmark.findings import find
+from benchmark.analysis.findings import find
+from benchmark.figures.catalogue import displays
 from benchmark.report.page import render
 
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}

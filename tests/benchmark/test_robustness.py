@@ -4,16 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.corrupted import by_strength, marked, note, summary, trained_on
-from benchmark.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from benchmark.kept import load_robustness
-from benchmark.leaderboard import finished
-from benchmark.protocol import PROTOCOLS, Setting
+from benchmark.analysis.corrupted import by_strength, marked, note, summary, trained_on
+from benchmark.analysis.leaderboard import finished
+from benchmark.analysis.side_tables import load_robustness
+from benchmark.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.robustness import main, robustness
-from benchmark.store import Store
-from benchmark.study import Study
+from benchmark.runs.record_store import Store
+from benchmark.runs.study import Study
 from models import load
-from models.artifacts import save
+from models.artifacts.save_load import save
 from models.registry import recognizers
 
 
@@ -38,7 +38,7 @@ def trained(faces, tmp_path_factory):
 @pytest.fixture
 def folder(trained, faces, tmp_path, monkeypatch):
     """A results folder of two recognizers on a few synthetic faces, which are the data of the command line too."""
-    monkeypatch.setattr("benchmark.stored.load_dataset", lambda path, limit: faces.limited(150))
+    monkeypatch.setattr("benchmark.analysis.stored_models.load_dataset", lambda path, limit: faces.limited(150))
     return shutil.copytree(trained, tmp_path / "kaggle")
 
 
@@ -132,7 +132,7 @@ def test_a_model_of_another_run_is_not_measured(folder, capsys):
 
 
 def test_models_of_edited_code_are_not_measured(folder, capsys, monkeypatch):
-    monkeypatch.setattr("benchmark.stored.code_digest", lambda module: "edited")
+    monkeypatch.setattr("benchmark.runs.freshness.code_digest", lambda module: "edited")
     assert main([str(folder)]) == 2
     assert "the code of hog_svm was edited since it ran" in capsys.readouterr().err
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_compared_is_not_kept_together(folder, monkeypatch):
 
 
 def test_other_data_and_empty_folders_are_refused(folder, faces, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("benchmark.stored.load_dataset", lambda path, limit: faces)
+    monkeypatch.setattr("benchmark.analysis.stored_models.load_dataset", lambda path, limit: faces)
     assert main([str(folder)]) == 2
     assert "--data" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2

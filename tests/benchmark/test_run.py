@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 import benchmark.derive
 from benchmark import run
-from benchmark.study import Study
+from benchmark.runs.study import Study
 from models.registry import recognizers
 
 QUICK = ["--only", "majority", "--limit", "200"]

@@ -3,12 +3,13 @@ import json
 import pandas as pd
 import pytest
 
-from benchmark import latency, speed
+from benchmark import speed
+from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.data.synthetic import synthetic_dataset
-from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.study import Study
+from benchmark.runs import latency
+from benchmark.runs.study import Study
 from models import ArtifactError
-from models.keras_recognizer import import_keras
+from models.networks.keras_recognizer import import_keras
 from models.registry import recognizers
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from benchmark import tune
 from benchmark.data import Dataset, Split
+from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.data.synthetic import synthetic_dataset
-from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.study import Study
-from features.cache import count_as_saved
-from models.hog_svm import HogSVM
+from benchmark.runs.study import Study
+from models.files.arrays import count_as_saved
+from models.recognizers.hog_svm import HogSVM
 from models.registry import Entry, Range, recognizers
 
 SPACE = {"C": Range(0.1, 100.0, log=True), "n_components": Range(4, 40), "pixels_per_cell": (8, 12)}
@@ -110,7 +110,7 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
     table = pd.read_csv(path, index_col="trial")
     assert list(table.index) == [0, 1, 2]
     best = table["valid_macro_f1"].idxmax()
-    assert f"Of trial {best}, for models.hog_svm:\n\n    return HogSVM(" in printed
+    assert f"Of trial {best}, for models.recognizers.hog_svm:\n\n    return HogSVM(" in printed
     line = next(line for line in printed.splitlines() if "return HogSVM" in line)
     made = eval(line.strip().removeprefix("return "), {"HogSVM": HogSVM, "random_state": 0})
     assert pytest.approx(table.loc[best, "C"], rel=1e-3) == made.C

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models import load
-from models.artifacts import save
+from models.artifacts.save_load import save
 from models.registry import recognizers
 
 pytestmark = [pytest.mark.slow, pytest.mark.trains]
@@ -21,7 +21,7 @@ ON_JAX = """
 import pathlib, sys
 import keras, numpy as np
 from models import load
-from models.artifacts import save
+from models.artifacts.save_load import save
 from models.registry import find
 assert keras.backend.backend() == "jax"
 folder = pathlib.Path(sys.argv[1])

@@ -11,9 +11,10 @@ from sklearn.utils.estimator_checks import (
 )
 
 from benchmark.data.synthetic import draw_face
-from models import EMOTIONS, artifacts, load
+from models import EMOTIONS, load
+from models.artifacts import save_load as artifacts
 from models.calibration import best_temperature, scaled
-from models.processor import has_bfloat16
+from models.networks.processor import has_bfloat16
 from models.registry import recognizers
 
 pytestmark = pytest.mark.trains

@@ -16,9 +16,9 @@ from PIL import Image
 
 from benchmark.data.synthetic import draw_face
 from models import EMOTIONS
-from models.artifacts import save
+from models.artifacts.save_load import save
 from models.demo import look, main
-from models.faces import Face
+from models.inference.crop import Face
 from models.registry import recognizers
 
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}

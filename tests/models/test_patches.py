@@ -6,8 +6,8 @@ from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
 from features.hog import HogDescriptor
-from models.mirrored import MirroredPCA, MirroredRbfSVM, mirrored
-from models.patch_codebook import PatchCodebook
+from models.parts.mirror_symmetry import MirroredPCA, MirroredRbfSVM, mirrored
+from models.parts.patch_codebook import PatchCodebook
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,13 @@ from PIL import Image
 
 from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
-from models import EMOTIONS, artifacts
-from models.majority import Majority
-from models.plots import plot_photo
+from models import EMOTIONS
+from models.artifacts import save_load as artifacts
+from models.inference.inputs import Photo
+from models.inference.pipeline import Prediction
+from models.inference.plot import plot_photo
 from models.predict import main
-from models.prediction import Prediction
-from models.sources import Photo
+from models.recognizers.majority import Majority
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_line_an_image(model, photo, capsys):
 def test_networks_are_read_in_eight_bits_unless_exact_ones_are_asked_for(model, photo, monkeypatch, options, exact):
     asked = []
     monkeypatch.setattr(
-        "models.prediction.load", lambda path, results, exact: asked.append(exact) or artifacts.load(path)
+        "models.inference.pipeline.load", lambda path, results, exact: asked.append(exact) or artifacts.load(path)
     )
     assert main([photo, "--model", model, *options]) == 0
     assert asked == [exact]
@@ -194,7 +195,7 @@ def test_a_picture_that_cannot_be_drawn_is_said_and_the_others_are(model, photo,
         drawn.append(predictions)
         raise ValueError("odd")
 
-    monkeypatch.setattr("models.plots.plot_photo", plot)
+    monkeypatch.setattr("models.inference.plot.plot_photo", plot)
     assert main([photo, photo, "--model", model, "--plot", str(tmp_path / "plots")]) == 1
     out, err = capsys.readouterr()
     assert len(drawn) == len(out.splitlines()) == 2, "the answers are there"
@@ -217,7 +218,7 @@ def test_a_detector_that_is_not_the_one_that_was_shipped_is_not_loaded(
     weights = tmp_path / "blazeface.tflite"
     if content:
         weights.write_bytes(content)
-    monkeypatch.setattr("models.blazeface.WEIGHTS", weights)
+    monkeypatch.setattr("models.inference.blazeface.WEIGHTS", weights)
     assert main([photo, "--model", model]) == 2
     err = capsys.readouterr().err
     assert str(weights) in err

@@ -9,14 +9,14 @@ from sklearn.datasets import make_blobs
 from sklearn.svm import SVC
 
 from models import ArtifactError, load
-from models.artifacts import save
-from models.cnn import CNN
-from models.keras_import import import_keras
-from models.pairwise import PairwiseCalibrator, couple
-from models.processor import has_bfloat16, processor
-from models.rbf_svm import RbfSVM, pairwise_coefficients
+from models.artifacts.save_load import save
+from models.files.streams import silenced_stderr
+from models.networks.keras_import import import_keras
+from models.networks.processor import has_bfloat16, processor
+from models.parts.pairwise_coupling import PairwiseCalibrator, couple
+from models.parts.rbf_svm import RbfSVM, pairwise_coefficients
+from models.recognizers.cnn import CNN
 from models.registry import recognizers
-from models.streams import silenced_stderr
 
 
 def test_cnn_is_the_published_network():
@@ -83,7 +83,7 @@ def test_cnn_predicts_in_float32_whatever_it_trained_in(faces, precision):
     ],
 )
 def test_bfloat16_is_multiplied_where_the_processor_can_and_the_library_may(flags, highest, multiplies, monkeypatch):
-    monkeypatch.setattr("models.processor._facts", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n")
+    monkeypatch.setattr("models.networks.processor._facts", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
     assert has_bfloat16() is multiplies and processor() == "a processor"
 
@@ -91,7 +91,7 @@ def test_bfloat16_is_multiplied_where_the_processor_can_and_the_library_may(flag
 @pytest.mark.parametrize("name", ["cnn", "cnn_aug", "cnn_deep"])
 @pytest.mark.parametrize(("multiplies", "policy"), [(True, "mixed_bfloat16"), (False, "float32")])
 def test_networks_train_in_bfloat16_only_where_it_is_multiplied(name, multiplies, policy, faces, monkeypatch):
-    monkeypatch.setattr("models.keras_recognizer.has_bfloat16", lambda: multiplies)
+    monkeypatch.setattr("models.networks.keras_recognizer.has_bfloat16", lambda: multiplies)
     recognizer = recognizers()[name].make()
     trained = []
 

@@ -5,9 +5,9 @@ import pytest
 
 from benchmark.data import load_dataset
 from benchmark.data.dataset import OFFICIAL_COUNTS, USAGES, Dataset
+from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.data.synthetic import BUDGET, SHARES, draw_face, synthetic_dataset
-from benchmark.protocol import PROTOCOLS, Setting
-from benchmark.study import Study
+from benchmark.runs.study import Study
 from models.labels import EMOTIONS
 from models.registry import recognizers
 

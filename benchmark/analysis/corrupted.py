@@ -1,0 +1,98 @@
+"""Tables of the accuracy on corrupted faces: what `benchmark.robustness` measured, and who was trained on what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from benchmark.data.corruptions import STRENGTHS
+from benchmark.runs.record_store import Record
+
+NOTHING = "none"
+# Corruptions that are in the training of `models.networks.augmentation.augment` too, with the parameter that says so.
+TRAINED_BY = {
+    "blur": "degrading",
+    "noise": "degrading",
+    "brightness": "gamma",
+    "contrast": "gamma",
+    "rotation": "rotation",
+    "shift": "shift",
+    "scale": "zoom",
+    "occlusion": "erasing",
+}
+
+
+def kinds(table: pd.DataFrame) -> list[str]:
+    """Return the corruptions that a table of `benchmark.robustness.robustness` holds."""
+    return [name.removesuffix("_1") for name in table if name.endswith("_1")]
+
+
+def by_strength(table: pd.DataFrame) -> pd.DataFrame:
+    """Return that table with the index recognizer, corruption and strength, 0 for faces as they are.
+
+    Columns ``accuracy``.
+    """
+    rows = {
+        (name, kind, strength): row[f"{kind}_{strength}" if strength else NOTHING]
+        for name, row in table.iterrows()
+        for kind in kinds(table)
+        for strength in (0, *STRENGTHS)
+    }
+    index = pd.MultiIndex.from_tuples(rows, names=["recognizer", "corruption", "strength"])
+    return pd.DataFrame({"accuracy": list(rows.values())}, index=index)
+
+
+def trained_on(record: Record, members: Mapping[str, Record]) -> list[str]:
+    """Return the corruptions that a recognizer saw in its training, by its parameters; a vote's, by its voters'.
+
+    Parameters
+    ----------
+    record : dict
+        Of a finished run.
+    members : mapping of str to dict
+        The records of its seed, by recognizer; of those the ones that are its members count.
+    """
+    weights = record.get("ensemble", {}).get("weights") or dict.fromkeys(record.get("members", {}), 1.0)
+    voters = [members[name] for name, weight in weights.items() if weight and name in members]
+    # All of them together: the kernel of a support vector machine has a gamma as well.
+    params = [each["params"] for each in (record, *voters) if set(TRAINED_BY.values()) <= each["params"].keys()]
+    return [kind for kind, name in TRAINED_BY.items() if any(each[name] for each in params)]
+
+
+def unseen(table: pd.DataFrame) -> list[str]:
+    """Return the corruptions that no recognizer of a table was trained on: on these all can be compared."""
+    trained = set(", ".join(table.get("trained_on", pd.Series(dtype=str))).split(", "))
+    return [kind for kind in kinds(table) if kind not in trained]
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a recognizer: the accuracy on faces as they are, the mean over strengths of each corruption.
+
+    ``mean`` is over the corruptions that no recognizer of the table was trained on, ``kept`` its share of the accuracy
+    on faces as they are; both are missing where there is no such corruption.
+    """
+    means = {kind: table[[f"{kind}_{strength}" for strength in STRENGTHS]].mean(axis=1) for kind in kinds(table)}
+    shown = pd.DataFrame(means)
+    shown["mean"] = shown[unseen(table)].mean(axis=1)
+    shown["kept"] = shown["mean"] / table[NOTHING]
+    shown.insert(0, NOTHING, table[NOTHING])
+    return shown.reset_index()
+
+
+def marked(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `summary` as text, a star at what a recognizer was trained on."""
+    shown = summary(table).set_index("recognizer")
+    text = shown.map(lambda value: "" if pd.isna(value) else f"{value:.3f}")
+    for name, trained in table.get("trained_on", pd.Series(dtype=str)).items():
+        for kind in filter(None, trained.split(", ")):
+            text.loc[name, kind] += "*"
+    return text.reset_index()
+
+
+def note(table: pd.DataFrame) -> str:
+    """Return what the stars of `marked` mean, and of which corruptions its last columns are."""
+    fair = ", ".join(unseen(table)) or "there is none, so they are empty"
+    return (
+        f"A star: trained on such changes. mean, kept: over the kinds that no recognizer here was trained on ({fair})."
+    )

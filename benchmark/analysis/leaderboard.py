@@ -1,0 +1,191 @@
+"""The leaderboard: a pure function from records to a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from statistics import fmean, stdev
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from benchmark.runs.record_store import Record
+
+Run = TypeVar("Run")
+COLUMNS = (
+    "rank",
+    "recognizer",
+    "family",
+    "valid_accuracy",
+    "valid_macro_f1",
+    "test_accuracy",
+    "test_macro_f1",
+    "test_balanced_accuracy",
+    "test_log_loss",
+    "disgust_recall",
+    "disgust_f1",
+    "fear_recall",
+    "fear_f1",
+    "fit_seconds",
+    "ms_per_face",
+    "artifact_mb",
+    "valid_macro_f1_std",
+    "test_accuracy_std",
+    "test_macro_f1_std",
+    "seeds",
+    "status",
+)
+TEXT_COLUMNS = (
+    "recognizer",
+    "family",
+    "versus_best",
+    "class_weight",
+    "status",
+    "ensemble",
+    "member",
+    "what",
+    "form",
+    "processor",
+    "protocol",
+    "caveat",
+    "source",
+)
+DECIMALS = {
+    "fit_seconds": 0,
+    "ms_per_face": 2,
+    "artifact_mb": 1,
+    "load_seconds": 2,
+    "one_ms": 2,
+    "batch_ms": 2,
+    "memory_mb": 0,
+}
+
+
+def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row a recognizer, ranked by macro-F1 on the validation split.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        Records of one results folder. Scores are means over the seeds that finished; ``_std`` is their standard
+        deviation, of a sample, where there are several. What has to be known of a finished run, its ``remarks``, is
+        its status.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `COLUMNS`; fractions, seconds, milliseconds and MB. Recognizers with no finished run stand last,
+        without a rank.
+    """
+    by_name = groupby(sorted(records, key=lambda record: record["recognizer"]), lambda record: record["recognizer"])
+    rows = pd.DataFrame([_row(list(runs)) for _, runs in by_name], columns=COLUMNS)
+    rows = rows.sort_values(["valid_macro_f1", "recognizer"], ascending=[False, True], ignore_index=True)
+    rows["rank"] = pd.array([place + 1 if row["seeds"] else pd.NA for place, row in rows.iterrows()], dtype="Int64")
+    return rows
+
+
+def finished(records: Iterable[Record]) -> list[Record]:
+    """Return the records of runs that ended well, the best recognizer on validation first, then by seed."""
+    done = [record for record in records if record["status"] == "ok"]
+    place = {name: place for place, name in enumerate(leaderboard(done)["recognizer"])}
+    return sorted(done, key=lambda record: (place[record["recognizer"]], record["seed"]))
+
+
+def equal_seeds(runs: Mapping[str, Mapping[int, Run]]) -> tuple[int | None, dict[str, Run]]:
+    """Return the lowest of the seeds that most have, and what each that has it has of it.
+
+    Runs of different seeds are never compared: whoever has no run of that seed is left out.
+
+    Parameters
+    ----------
+    runs : mapping of str to mapping of int to object
+        What is compared, by name and seed.
+    """
+    counts = Counter(seed for each in runs.values() for seed in each)
+    if not counts:
+        return None, {}
+    seed = min(counts, key=lambda seed: (-counts[seed], seed))
+    return seed, {name: each[seed] for name, each in runs.items() if seed in each}
+
+
+def by_seed(done: Iterable[Record]) -> dict[str, dict[int, Record]]:
+    """Return records by recognizer and seed, in the order of `done`."""
+    found: dict[str, dict[int, Record]] = {}
+    for record in done:
+        found.setdefault(record["recognizer"], {})[record["seed"]] = record
+    return found
+
+
+def firsts(done: Iterable[Record]) -> dict[str, Record]:
+    """Return a record of every recognizer that has one of the first seed that most have, in the order of `done`."""
+    return equal_seeds(by_seed(done))[1]
+
+
+def to_markdown(board: pd.DataFrame, columns: Sequence[str] | None = None) -> str:
+    """Return the table in Markdown: scores with three decimals, empty where there is none."""
+    columns = tuple(board.columns) if columns is None else columns
+    if not len(columns):
+        return ""
+    lines = [
+        " | ".join(columns),
+        " | ".join("---" if name in TEXT_COLUMNS else "--:" for name in columns),
+    ]
+    lines += [" | ".join(_cell(name, row[name]) for name in columns) for _, row in board.iterrows()]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def to_text(board: pd.DataFrame, scores: Sequence[str]) -> str:
+    """Return rank, recognizer, these scores and the status as plain text for a terminal."""
+    shown = board[["rank", "recognizer", *scores, "status"]]
+    return shown.to_string(index=False, float_format="%.3f", na_rep="")
+
+
+def _row(runs: list[Record]) -> dict[str, Any]:
+    done = [run for run in runs if run["status"] == "ok"]
+    row: dict[str, Any] = {"recognizer": runs[0]["recognizer"], "family": runs[0]["family"], "seeds": len(done)}
+    row["status"] = _status(runs)
+    if not done:
+        return row
+
+    def mean(*path: str) -> float:
+        return fmean(_at(run, path) for run in done)
+
+    for split in ("valid", "test"):
+        for metric in ("accuracy", "macro_f1"):
+            row[f"{split}_{metric}"] = mean(split, metric)
+            row[f"{split}_{metric}_std"] = stdev(_at(run, (split, metric)) for run in done) if len(done) > 1 else None
+    for metric in ("balanced_accuracy", "log_loss"):
+        row[f"test_{metric}"] = mean("test", metric)
+    for emotion in ("Disgust", "Fear"):
+        for metric in ("recall", "f1"):
+            row[f"{emotion.lower()}_{metric}"] = mean("test", "per_emotion", emotion, metric)
+    for cost in ("fit_seconds", "ms_per_face", "artifact_mb"):
+        row[cost] = mean("cost", cost)
+    return row
+
+
+def _status(runs: Sequence[Record]) -> str:
+    """Return what is wrong with runs, and what has to be known of the finished, with the seed if not of all."""
+    done = [run for run in runs if run["status"] == "ok"]
+    said = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
+    seeds: dict[str, list[str]] = {}
+    for run in done:
+        for words in run.get("remarks", []):
+            seeds.setdefault(words, []).append(str(run["seed"]))
+    said |= {words if len(of) == len(done) else f"{words} (seed {', '.join(of)})" for words, of in seeds.items()}
+    return "; ".join(sorted(said)) or "ok"
+
+
+def _at(record: Any, path: Sequence[str]) -> float:
+    for key in path:
+        record = record[key]
+    return float("nan") if record is None else float(record)  # the recall of an emotion without faces
+
+
+def _cell(column: str, value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.{DECIMALS.get(column, 3)}f}"
+    return str(value).replace("|", "\\|")

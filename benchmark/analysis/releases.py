@@ -1,0 +1,78 @@
+"""Scores of the released versions, against which those of today are held: ``releases.csv`` beside the results folders.
+
+The split that a score is of says its protocol: that keeps its meaning when a protocol gets another name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.analysis.findings import Findings
+from benchmark.data import DataError
+from models.files.atomic import write_whole
+
+RELEASES = "releases.csv"
+KEY = ["reported_on", "recognizer"]
+# What a score may lose without a word. A point; but of Disgust, of which there are 55 faces, three of them: another
+# training moves as much, and a standard error is 3.6 faces. Macro-F1, a seventh of which is Disgust, has no such room.
+ROOM = {"test_accuracy": 0.01, "test_macro_f1": 0.01, "disgust_recall": 3 / 55, "fear_recall": 0.01}
+
+
+def scores(found: Findings) -> pd.DataFrame:
+    """Return the scores of a results folder, a row a recognizer: those of `KEY`, then those of `ROOM`."""
+    board = found.board.dropna(subset="rank")
+    return board.assign(reported_on=found.done[0]["protocol"]["report"])[[*KEY, *ROOM]]
+
+
+def add_release(version: str, folders: Sequence[Findings]) -> Path:
+    """Append the scores of results folders as those of a version; return the path of the table.
+
+    Raises
+    ------
+    DataError
+        If the version is there already: what was released does not change.
+    """
+    path = folders[0].root.parent / RELEASES
+    table = pd.concat([scores(found) for found in folders])
+    table.insert(0, "version", version)
+    if path.exists():
+        earlier = pd.read_csv(path, dtype={"version": str})
+        if version in set(earlier["version"]):
+            raise DataError(f"{path}: version {version} is there already: give the new one's number")
+        table = pd.concat([earlier, table])
+    write_whole(path, table.to_csv(index=False, float_format="%.6f").encode())
+    return path
+
+
+def losses(released: pd.DataFrame, today: pd.DataFrame) -> dict[str, list[str]]:
+    """Return what each recognizer lost against the last version of a table, more than `ROOM` has room for.
+
+    Parameters
+    ----------
+    released : DataFrame
+        As `add_release` wrote it.
+    today : DataFrame
+        From `scores`.
+
+    Returns
+    -------
+    dict of str to list of str
+        By recognizer, e.g. ``test_accuracy 0.595 after 0.620 on PrivateTest``; ``gone`` where it has no score any more.
+    """
+    last = released[released["version"] == released["version"].iloc[-1]].set_index(KEY)
+    now = today.set_index(KEY)
+    found: dict[str, list[str]] = {}
+    for (split, name), before in last.iterrows():
+        if split not in now.index.get_level_values("reported_on"):
+            continue
+        if (split, name) not in now.index:
+            found.setdefault(name, []).append(f"gone on {split}")
+            continue
+        for score, room in ROOM.items():
+            after = now.loc[(split, name), score]
+            if after < before[score] - room - 1e-6:
+                found.setdefault(name, []).append(f"{score} {after:.3f} after {before[score]:.3f} on {split}")
+    return found

@@ -1,0 +1,73 @@
+"""Records and models of a results folder, chosen by name, for commands that score the models on other faces."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.analysis.leaderboard import by_seed, equal_seeds, finished
+from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.runs.freshness import load_finished
+from benchmark.runs.record_store import Record, Store, current_records
+from models.artifacts.save_load import ArtifactError
+
+
+def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:
+    """Return the finished records of a results folder by recognizer, those whose names match, all of one seed.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    done = by_seed(finished(current_records(Store(root))))
+    if not done:
+        raise DataError(f"{root}: no finished run: python -m benchmark.run makes them, or give another --results")
+    for pattern in patterns or ():
+        if not fnmatch.filter(done, pattern):
+            raise DataError(f"--models {pattern}: not in {root}, which has {', '.join(done)}")
+    wanted = {name: runs for name, runs in done.items() if any(fnmatch.fnmatch(name, each) for each in patterns or "*")}
+    seed, chosen = equal_seeds(wanted)
+    for name in wanted.keys() - chosen:
+        print(f"note: without {name}: it has no run of seed {seed}, of which the others are", file=sys.stderr)
+    return chosen
+
+
+def present(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
+    """Return the recognizers of finished runs that can be loaded, by name; print notes about the others.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    loaded = {}
+    for name, record in records.items():
+        try:
+            loaded[name] = load_finished(root, record)
+        except ArtifactError as error:
+            print(f"note: without {name}: {error}", file=sys.stderr)
+    if not loaded:
+        raise DataError(f"{root}/models: no model of a finished run: python -m benchmark.run --rerun makes them")
+    return loaded
+
+
+def models_and_data(
+    root: Path, path: str | None, patterns: Sequence[str] | None = None
+) -> tuple[dict[str, Record], dict[str, Any], Dataset]:
+    """Return the finished records of a results folder, the models of them that are there, and their data.
+
+    Raises
+    ------
+    DataError
+        If there is no record or no model, or the data are others.
+    """
+    records = choose(root, patterns)
+    first, *_ = records.values()
+    data = load_dataset(path, first["limit"])
+    if first["data_fingerprint"] != data.fingerprint:
+        raise DataError(f"{root}: its records are of other data than these: give theirs with --data")
+    return records, present(root, records), data

@@ -1,0 +1,243 @@
+"""How far the scores can be trusted: tables computed from stored probabilities, nothing is trained again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from benchmark.analysis.corrupted import trained_on
+from benchmark.analysis.leaderboard import by_seed, equal_seeds, firsts
+from benchmark.analysis.per_class import (
+    WEAK_CLASSES,
+    average_precision,
+    precision_recall,
+    recall_at_precision,
+    top_confusions,
+)
+from benchmark.analysis.side_tables import load_copies, load_ferplus, load_robustness
+from benchmark.analysis.significance import mcnemar_matrix, versus_best
+from benchmark.analysis.uncertainty import intervals, over_seeds
+from benchmark.data.near_duplicates import Copies
+from benchmark.runs.metrics import evaluate, reliability
+from benchmark.runs.record_store import Probabilities, Record, Store
+from models.labels import EMOTIONS
+
+Tables = dict[str, pd.DataFrame]
+
+
+def analyse(store: Store, done: Sequence[Record]) -> Tables:
+    """Return the tables of a results folder by file stem.
+
+    Parameters
+    ----------
+    store : Store
+    done : sequence of dict
+        Finished records of the same data, the best on validation first.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
+        ``reliability``, ``calibration`` where records have it; of the weak classes
+        ``recall_at_precision``, ``precision_recall``, ``average_precision`` and ``confusions``; ``ensemble_weights``
+        where there are ensembles; ``drop`` where the faces are from elsewhere than those fitted on; ``copies``,
+        ``ferplus``, ``robustness`` where these were stored.
+    """
+    runs = {
+        name: {seed: store.probabilities(record) for seed, record in each.items()}
+        for name, each in by_seed(done).items()
+    }
+    _, first_runs = equal_seeds(runs)
+    y = next(iter(first_runs.values())).y_test
+    decided = {name: {seed: one.test.argmax(axis=1) for seed, one in each.items()} for name, each in runs.items()}
+    tables = {
+        "intervals": _by_recognizer({name: intervals(y, np.stack([*each.values()])) for name, each in decided.items()}),
+        "mcnemar": mcnemar_matrix(y, decided),
+        "versus_best": _with_seed(versus_best(y, decided, next(iter(decided))), runs),
+        "seeds": over_seeds(done),
+        "reliability": _by_recognizer(
+            {name: reliability(y, each.test.astype(float)) for name, each in first_runs.items()}
+        ),
+        "recall_at_precision": _weak(first_runs, recall_at_precision),
+        "precision_recall": _weak(first_runs, lambda each, emotion: precision_recall(each.y_test, each.test, emotion)),
+        "average_precision": pd.DataFrame(
+            {
+                emotion: {name: average_precision(y, each.test, emotion) for name, each in first_runs.items()}
+                for emotion in WEAK_CLASSES
+                if (y == EMOTIONS.index(emotion)).any()
+            }
+        ).rename_axis("recognizer"),
+        "confusions": _weak(
+            first_runs, lambda each, emotion: top_confusions(evaluate(each.y_test, each.test)["confusion"], emotion)
+        ),
+    }
+    calibrated = calibration(done)
+    if not calibrated.empty:
+        tables["calibration"] = calibrated
+    if any(record.get("members") for record in done):
+        tables["ensemble_weights"] = ensemble_weights(done, tables["mcnemar"])
+    known = load_copies(store, done[0]["data_fingerprint"])
+    if known is not None:
+        tables["copies"] = without_copies(first_runs, known)
+    votes = load_ferplus(store, done)
+    if votes is not None:
+        tables["ferplus"] = votes
+    if "reference" in done[0]:
+        tables["drop"] = drops(done)
+    corrupted = load_robustness(store, done)
+    if corrupted is not None:
+        first = firsts(done)
+        kinds = [", ".join(trained_on(first[name], first)) for name in corrupted.index]
+        tables["robustness"] = corrupted.assign(trained_on=kinds)
+    return tables
+
+
+def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFrame:
+    """Return the weight of each member in each ensemble, and whether the ensemble is better than it.
+
+    Returns
+    -------
+    DataFrame
+        Index ensemble, member; columns ``seed``, the lowest of both, ``weight`` (0: left out; missing where the
+        ensemble states none), ``accuracy_gain`` of the ensemble over the member on test, and its ``p_mcnemar``, not
+        corrected for the number of tests. Members that share no seed with the ensemble have no row.
+    """
+    runs = by_seed(done)
+    rows = {}
+    for name, each in runs.items():
+        for member in next(iter(each.values())).get("members", {}):
+            seed, pair = equal_seeds({name: each, member: runs.get(member, {})})
+            if len(pair) < 2:
+                continue
+            record, other = pair[name], pair[member]
+            stated = record.get("ensemble", {})
+            rows[name, member] = {
+                "seed": seed,
+                "weight": stated["weights"].get(member, 0.0) if stated.get("weights") else np.nan,
+                "accuracy_gain": record["test"]["accuracy"] - other["test"]["accuracy"],
+                "p_mcnemar": mcnemar.loc[name, member],
+            }
+    names = pd.MultiIndex.from_tuples(rows, names=["ensemble", "member"])
+    return pd.DataFrame(list(rows.values()), index=names, columns=["seed", "weight", "accuracy_gain", "p_mcnemar"])
+
+
+def calibration(done: Sequence[Record]) -> pd.DataFrame:
+    """Return how far confidence is from accuracy, before the calibration of each recognizer and after it.
+
+    Returns
+    -------
+    DataFrame
+        Index recognizer; ``temperature``; ``ece`` (expected calibration error) and ``log_loss`` of test, and those
+        ``_before``. Of the first seed; records from elsewhere, which calibrate nothing, have no row.
+    """
+    rows = {
+        name: {"temperature": record["calibration"]["temperature"]}
+        | {
+            name_of: scores[metric]
+            for metric in ("ece", "log_loss")
+            for name_of, scores in ((f"{metric}_before", record["calibration"]["test"]), (metric, record["test"]))
+        }
+        for name, record in firsts(done).items()
+        if "calibration" in record
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
+
+
+def drops(done: Sequence[Record]) -> pd.DataFrame:
+    """Return what recognizers lose on faces from elsewhere, against the test split of the data they were fitted on.
+
+    Both sets have their own mix of emotions, on which accuracy depends; balanced accuracy, the mean recall over the
+    emotions that occur, depends on it less.
+
+    Returns
+    -------
+    DataFrame
+        Index recognizer; ``reference_accuracy``, ``accuracy``, ``drop`` of the accuracy with its 95% interval ``low``,
+        ``high``, ``reference_balanced_accuracy``, ``balanced_accuracy``; of the first seed.
+
+    References
+    ----------
+    R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven
+    methods", Statistics in Medicine 17, 1998 (its method 10).
+    """
+    rows = {}
+    for name, record in firsts(done).items():
+        before, after = record["reference"], record["test"]
+        sizes = before["n_faces"], record["n_faces"]["report"]
+        right = [round(each["accuracy"] * size) for each, size in zip((before, after), sizes, strict=True)]
+        low, high = confint_proportions_2indep(right[0], sizes[0], right[1], sizes[1], method="newcomb")
+        rows[name] = {
+            "reference_accuracy": before["accuracy"],
+            "accuracy": after["accuracy"],
+            "drop": before["accuracy"] - after["accuracy"],
+            "low": low,
+            "high": high,
+            "reference_balanced_accuracy": before["balanced_accuracy"],
+            "balanced_accuracy": after["balanced_accuracy"],
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
+
+
+def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataFrame:
+    """Return the scores on all test faces and without copies, and the accuracy that goes with these.
+
+    The rows ``exact`` and ``near`` of column ``without`` leave out what was seen in fitting or selecting. The faces
+    that stay are another mix of emotions: compare one recognizer's loss with another's. A rule that leaves no face has
+    no row.
+    """
+    rows = []
+    for name, each in runs.items():
+        everything = np.ones(len(each.y_test), dtype=bool)
+        full = float((each.test.argmax(axis=1) == each.y_test).mean())
+        for rule, kept in {"nothing": everything, **known.kept}.items():
+            if not kept.any():
+                continue
+            scores = evaluate(each.y_test[kept], each.test[kept])
+            bounds = intervals(each.y_test[kept], each.test[kept].argmax(axis=1))
+            weak: dict[str, float] = {}
+            for emotion in WEAK_CLASSES:
+                weak[f"{emotion.lower()}_faces"] = scores["per_emotion"][emotion]["support"]
+                estimate, low, high = bounds.loc[f"recall_{emotion}"]
+                name_of = f"{emotion.lower()}_recall"
+                weak |= {name_of: estimate, f"{name_of}_low": low, f"{name_of}_high": high}
+            rows.append(
+                {
+                    "recognizer": name,
+                    "without": rule,
+                    "n_faces": int(kept.sum()),
+                    **weak,
+                    "accuracy": scores["accuracy"],
+                    "macro_f1": scores["macro_f1"],
+                    "accuracy_drop": full - scores["accuracy"],
+                }
+            )
+    return pd.DataFrame(rows).set_index(["recognizer", "without"])
+
+
+def _weak(runs: Mapping[str, Probabilities], table: Any) -> pd.DataFrame:
+    """Return `table(probabilities, emotion)` of every recognizer and weak class that both splits have."""
+    parts = {
+        (name, emotion): table(each, emotion)
+        for name, each in runs.items()
+        for emotion in WEAK_CLASSES
+        if all((y == EMOTIONS.index(emotion)).any() for y in (each.y_valid, each.y_test))
+    }
+    if not parts:
+        return pd.DataFrame()
+    return pd.concat(parts, names=["recognizer", "emotion"]).droplevel(-1)
+
+
+def _with_seed(tested: pd.DataFrame, runs: Mapping[str, Mapping[int, Any]]) -> pd.DataFrame:
+    """Return the tests against the best, which `runs` name first, with the seed that each is of."""
+    best = next(iter(runs))
+    pairs = {name: equal_seeds({best: runs[best], str(name): runs[str(name)]}) for name in tested.index}
+    seeds = [seed if len(pair) > 1 else None for seed, pair in pairs.values()]
+    return tested.assign(seed=pd.array(seeds, "Int64"))
+
+
+def _by_recognizer(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, names=["recognizer"])

@@ -1,0 +1,178 @@
+"""How sure the scores are: bootstrap intervals, of scores and of their differences, and the spread over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from benchmark.runs.metrics import evaluate, macro_f1
+from benchmark.runs.record_store import Record
+from models.labels import EMOTIONS
+
+N_EMOTIONS = len(EMOTIONS)
+OVERALL = ("accuracy", "macro_f1", "balanced_accuracy")
+METRICS = (*OVERALL, *(f"recall_{emotion}" for emotion in EMOTIONS))
+
+
+def intervals(
+    y: ArrayLike, predictions: ArrayLike, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Return percentile bootstrap intervals of a recognizer's scores, over the faces it was tested on.
+
+    The intervals hold for fitted recognizers: they say what other faces would have changed, not other seeds. Several
+    seeds are resampled together, a face with all its predictions, for they were tested on the same faces.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_faces,), dtype int
+        True labels.
+    predictions : array-like of shape (n_faces,) or (n_seeds, n_faces), dtype int
+        Predicted labels. Of several seeds the mean score is meant.
+    n_resamples : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the resampling; the same seed gives the same intervals.
+    level : float
+        Nominal coverage, between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row each of `METRICS`, columns ``estimate`` (as `benchmark.runs.metrics.evaluate` has it), ``low``, ``high``:
+        fractions. Resamples without a face of an emotion are left out of the interval of its recall; all three are NaN
+        where there is none at all.
+
+    Raises
+    ------
+    ValueError
+        If there is no face, shapes do not match, something is no label, or `level` is not between 0 and 1.
+
+    References
+    ----------
+    B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall, 1993, chapter 13.
+    https://doi.org/10.1201/9780429246593
+    """
+    labels = np.stack([as_labels(y), *map(as_labels, np.atleast_2d(predictions))])
+    resampled = np.mean(_resampled(labels, n_resamples, seed), axis=0)
+    single = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[one])) for one in labels[1:]]
+    return _percentiles([fmean(scores[metric] for scores in single) for metric in METRICS], resampled, level)
+
+
+def paired_differences(
+    y: ArrayLike, one: ArrayLike, other: ArrayLike, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Return percentile bootstrap intervals of the differences between two recognizers' scores on the same faces.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_faces,), dtype int
+        True labels.
+    one, other : array-like of shape (n_faces,), dtype int
+        Predicted labels; the differences are `one` minus `other`.
+    n_resamples, seed, level
+        As for `intervals`, which has the reference too.
+
+    Returns
+    -------
+    DataFrame
+        A row each of `METRICS`, columns ``estimate``, ``low``, ``high``: fractions.
+
+    Raises
+    ------
+    ValueError
+        As for `intervals`.
+    """
+    labels = np.stack([as_labels(y), as_labels(one), as_labels(other)])
+    scores = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[each])) for each in labels[1:]]
+    first, second = _resampled(labels, n_resamples, seed)
+    return _percentiles([scores[0][metric] - scores[1][metric] for metric in METRICS], first - second, level)
+
+
+def over_seeds(records: Iterable[Record]) -> pd.DataFrame:
+    """Return mean and standard deviation of the test scores of finished runs over their seeds.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        Records of one results folder.
+
+    Returns
+    -------
+    DataFrame
+        A row each recognizer and metric of `METRICS`, in the order of the records: ``mean``, ``std`` (of a sample,
+        n - 1 in the denominator; NaN with one seed), ``n`` (seeds).
+    """
+    rows = [
+        (record["recognizer"], metric, score)
+        for record in records
+        if record["status"] == "ok"
+        for metric, score in _named(record["test"]).items()
+    ]
+    table = pd.DataFrame(rows, columns=["recognizer", "metric", "score"])
+    scores = table.astype({"score": float}).groupby(["recognizer", "metric"], sort=False)["score"]
+    return scores.agg(mean="mean", std="std", n="count")
+
+
+def as_labels(values: ArrayLike) -> NDArray[np.int64]:
+    """Return a row of labels as integers.
+
+    Raises
+    ------
+    ValueError
+        If it is no row, empty, or holds something that is no label.
+    """
+    labels = np.asarray(values)
+    if labels.ndim != 1 or not labels.size or not np.isin(labels, range(N_EMOTIONS)).all():
+        raise ValueError(f"expected a row of labels from 0 to {N_EMOTIONS - 1}, got an array of shape {labels.shape}")
+    return labels.astype(np.int64)
+
+
+def _resampled(labels: NDArray[np.int64], n_resamples: int, seed: int) -> list[NDArray[np.floating]]:
+    """Return bootstrap scores, (n_resamples, 10), of each row of predictions; the first row of `labels` is the truth.
+
+    Every row sees the same resamples.
+    """
+    kinds, counts = np.unique(labels, axis=1, return_counts=True)
+    n_faces = counts.sum()
+    # Scores depend only on how many faces of each kind (truth, predictions) there are, so that drawing these numbers
+    # is drawing faces with replacement.
+    drawn = np.random.default_rng(seed).multinomial(n_faces, counts / n_faces, size=n_resamples)
+    truth, *predicted = kinds
+    return [_scores(_confusion(drawn, truth, one)) for one in predicted]
+
+
+def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], level: float) -> pd.DataFrame:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, not between 0 and 1")
+    tail = (1 - level) / 2
+    table = pd.DataFrame(resampled, columns=METRICS).quantile([tail, 1 - tail]).T.set_axis(["low", "high"], axis=1)
+    table.insert(0, "estimate", estimates)
+    return table.rename_axis("metric")
+
+
+def _named(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Return the scores of `METRICS` out of what `evaluate` returned; NaN is the recall of no face."""
+    recall = np.array([evaluation["per_emotion"][emotion]["recall"] for emotion in EMOTIONS], dtype=float)
+    return dict(zip(METRICS, [*(evaluation[metric] for metric in OVERALL), *recall.tolist()], strict=True))
+
+
+def _confusion(
+    drawn: NDArray[np.int64], truth: NDArray[np.int64], predicted: NDArray[np.int64]
+) -> NDArray[np.floating]:
+    """Return the confusion matrices, (n_resamples, 7, 7), of (n_resamples, n_kinds) faces of each kind."""
+    cells = np.eye(N_EMOTIONS**2)[truth * N_EMOTIONS + predicted]
+    return (drawn @ cells).reshape(-1, N_EMOTIONS, N_EMOTIONS)
+
+
+def _scores(confusion: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the scores of `METRICS`, (n, 10), of (n, 7, 7) confusion matrices; NaN is the recall of no face."""
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    true, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
+    recall = right / np.where(true, true, np.nan)
+    accuracy = right.sum(axis=1) / true.sum(axis=1)
+    return np.column_stack([accuracy, macro_f1(right, predicted, true), np.nanmean(recall, axis=1), recall])

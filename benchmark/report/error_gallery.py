@@ -1,0 +1,71 @@
+"""Thumbnails of confident errors: faces of the data, so only for a page that stays with who made it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmark.analysis.findings import Findings
+from benchmark.analysis.leaderboard import firsts
+from benchmark.data import DataError, Dataset
+from benchmark.runs.record_store import Store
+from features.rows import as_images
+from models.labels import EMOTIONS
+
+
+def confident_errors(found: Findings, data: Dataset, n: int = 12) -> list[dict[str, Any]]:
+    """Return the reported faces that each recognizer got wrong with the highest probability.
+
+    Parameters
+    ----------
+    found : Findings
+    data : Dataset
+        The data that the records were made from.
+    n : int
+        Faces a recognizer.
+
+    Returns
+    -------
+    list of dict
+        Of each recognizer but the floor ``recognizer`` and ``faces``: ``image`` (data URL of a PNG), ``true``,
+        ``predicted``, ``probability``, the most probable first.
+
+    Raises
+    ------
+    DataError
+        If these are other data.
+    """
+    if data.fingerprint != found.done[0]["data_fingerprint"]:
+        raise DataError(
+            f"{found.root} was made from other data (fingerprint {found.done[0]['data_fingerprint']}, here "
+            f"{data.fingerprint}): give the same with --data"
+        )
+    images = as_images(data[found.done[0]["protocol"]["report"]].X)
+    shown: list[dict[str, Any]] = []
+    for record in firsts(found.done).values():
+        if record["family"] == "floor":
+            continue
+        stored = Store(found.root).probabilities(record)
+        predicted, highest = stored.test.argmax(axis=1), stored.test.max(axis=1)
+        wrong = np.flatnonzero(predicted != stored.y_test)
+        faces = [
+            {
+                "image": _data_url(images[row]),
+                "true": EMOTIONS[stored.y_test[row]],
+                "predicted": EMOTIONS[predicted[row]],
+                "probability": float(highest[row]),
+            }
+            for row in wrong[np.argsort(-highest[wrong], kind="stable")][:n]
+        ]
+        shown.append({"recognizer": record["recognizer"], "faces": faces})
+    return shown
+
+
+def _data_url(image: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

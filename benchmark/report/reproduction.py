@@ -1,0 +1,82 @@
+"""The commands that make a report's records again, from what the records say of how they were made."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmark.analysis.class_weights import scheme_roots
+from benchmark.analysis.findings import Findings
+from benchmark.analysis.leaderboard import by_seed, finished
+from benchmark.data.protocol import folder_name
+from benchmark.runs.record_store import Record, Store, current_records
+
+VOTES = "path/to/fer2013new.csv"
+Options = tuple[str, ...]
+
+
+def commands(found: Findings) -> list[str]:
+    """Return the commands that make the finished records of a report and no others, as few as do.
+
+    Those of other class weights that it compares are among them. Records that do not say how they were made, since an
+    earlier version made them, have no command.
+    """
+    said = dict.fromkeys(str(record["command"]) for record in found.done if "command" in record)
+    if said:
+        return list(said)
+    schemes: dict[Options, list[str]] = {}
+    for root in scheme_roots(found.root).values() if "class_weights" in found.tables else [found.root]:
+        done = found.done if root == found.root else finished(current_records(Store(root)))
+        for scheme, options in _of_folder(root, done):
+            schemes.setdefault(options, []).append(scheme)
+    votes = ["--ferplus", VOTES] if "ferplus" in found.tables else []
+    return [
+        shlex.join(["python", "-m", "benchmark.run", *options, *_option("--class-weight", weights, "balanced"), *votes])
+        for options, weights in schemes.items()
+    ]
+
+
+def unsaid(found: Findings) -> list[str]:
+    """Return the recognizers with records that do not say how they were made."""
+    return sorted({record["recognizer"] for record in found.done if _changes(found.root, record) is None})
+
+
+def shown(path: Path) -> str:
+    """Return a path as it is from here, if it is below."""
+    here = Path.cwd()
+    return (path.absolute().relative_to(here) if path.absolute().is_relative_to(here) else path).as_posix()
+
+
+def _of_folder(root: Path, done: Sequence[Record]) -> Iterator[tuple[str, Options]]:
+    """Yield class weights and other options that make the records of a folder."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for name, runs in sorted(by_seed(done).items()):
+        if all(_changes(root, record) is not None for record in runs.values()):
+            names.setdefault(tuple(map(str, sorted(runs))), []).append(name)
+    for seeds, of in names.items():
+        record = next(each for each in done if each["recognizer"] == of[0])
+        results = [shown(root.parent.parent)] if root.parent.name == record["dataset"] else []
+        yield (
+            record["class_weight"],
+            (
+                "--only",
+                *of,
+                *_option("--set", _changes(root, record) or []),
+                *_option("--seeds", seeds, "0"),
+                *_option("--protocol", [record["protocol"]["name"]], "kaggle"),
+                *_option("--limit", [str(record["limit"])] if record["limit"] else []),
+                *_option("--results", results, "results"),
+            ),
+        )
+
+
+def _option(name: str, values: Sequence[str], default: str = "") -> list[str]:
+    return [name, *values] if values and list(values) != [default] else []
+
+
+def _changes(root: Path, record: Record) -> list[str] | None:
+    """Return what ``--set`` was given, or None if neither the record nor its folder's name says so."""
+    plain = folder_name(record["protocol"]["name"], record["class_weight"], record["limit"], [])
+    known: list[str] | None = record.get("changes", [] if root.name == plain or "command" in record else None)
+    return known

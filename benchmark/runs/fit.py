@@ -1,0 +1,171 @@
+"""One run: fit a recognizer once, predict validation and test, measure what it costs."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from benchmark.data import Dataset
+from benchmark.data.protocol import Setting, class_weights, stratified_folds
+from benchmark.runs.metrics import evaluate
+from benchmark.runs.record_store import Probabilities, Record
+from models.calibration import scaled
+from models.files.arrays import seconds_saved
+from models.inference.pipeline import all_emotions
+from models.labels import EMOTIONS
+
+MB = 1e6
+TIMED_BATCHES = 5
+TIMED_BATCH = 64
+ENSEMBLE_FOLDS = 5
+Predicted = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves: the fitted recognizer, its probabilities, its cost."""
+
+    recognizer: Any
+    probabilities: Probabilities
+    cost: dict[str, float]
+    history: dict[str, list[float]]
+
+
+def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Record | None = None) -> Outcome:
+    """Fit a recognizer on the protocol's training split and predict the two others.
+
+    Parameters
+    ----------
+    recognizer : BaseRecognizer
+    data : Dataset
+    setting : Setting
+    earlier : dict, optional
+        The record of the run that fitted this recognizer already: it is calibrated for this protocol, not fitted again,
+        and has cost what it cost then. The curves of its training stay with that run, since they show another
+        validation split.
+    """
+    valid, test = data[setting.protocol.select], data[setting.protocol.report]
+    if earlier is None:
+        cost = {"fit_seconds": fit(recognizer, data, setting), "peak_memory_mb": peak_memory_mb()}
+    else:
+        recognizer.calibrate(valid.X, valid.y)
+        cost = {what: earlier["cost"][what] for what in ("fit_seconds", "peak_memory_mb")}
+    probabilities = Probabilities(
+        all_emotions(recognizer, valid.X), all_emotions(recognizer, test.X), valid.y.copy(), test.y.copy()
+    )
+    cost["ms_per_face"] = time_prediction(recognizer, valid.X)
+    return Outcome(recognizer, probabilities, cost, getattr(recognizer, "history_", {}))
+
+
+def fit(recognizer: Any, data: Dataset, setting: Setting) -> float:
+    """Fit a recognizer as the protocol says, without a look at the split that is reported; return how long it took.
+
+    The seconds count the epochs of a training that was interrupted before: they must not depend on what ran when.
+    """
+    train, valid = data[setting.protocol.fit], data[setting.protocol.select]
+    weight = class_weights(train.y, setting.class_weight)[train.y]
+    saved, start = seconds_saved(), time.perf_counter()
+    recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
+    return time.perf_counter() - start + seconds_saved() - saved
+
+
+def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilities]]) -> Outcome:
+    """Combine the stored probabilities of members that the same setting fitted.
+
+    The combination learns from the validation split, which ranks: so the probabilities stored for it are cross-fitted,
+    each fifth of the faces combined by what was learnt from the others. Fitting costs what all members cost;
+    predicting, what those cost that have a vote.
+    """
+    stored = {name: probabilities for name, (_, probabilities) in members.items()}
+    first = next(iter(stored.values()))
+    valid = {name: each.valid for name, each in stored.items()}
+    ensemble.fit(valid, first.y_valid, range(len(EMOTIONS)))
+    probabilities = Probabilities(
+        cross_fitted(ensemble, valid, first.y_valid, valid),
+        ensemble.combine({name: each.test for name, each in stored.items()}),
+        first.y_valid,
+        first.y_test,
+    )
+    costs = {name: record["cost"] for name, (record, _) in members.items()}
+    cost = {"fit_seconds": sum(each["fit_seconds"] for each in costs.values())}
+    cost |= {what: sum(costs[name][what] for name in ensemble.names_) for what in ("ms_per_face", "artifact_mb")}
+    cost["peak_memory_mb"] = max(each["peak_memory_mb"] for each in costs.values())
+    return Outcome(ensemble, probabilities, cost, {})
+
+
+def cross_fitted(ensemble: Any, valid: Predicted, y_valid: NDArray[np.int64], voted: Predicted) -> NDArray[np.float32]:
+    """Combine what members say of validation faces, each fifth of them by what is learnt from the others.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    valid : mapping of str to ndarray of shape (n_faces, 7), dtype float32
+        From which it learns.
+    y_valid : ndarray of shape (n_faces,), dtype int64
+    voted : mapping like `valid`
+        What is combined: the same, or what other forms of the members say of the same faces.
+
+    Returns
+    -------
+    ndarray of shape (n_faces, 7), dtype float32
+    """
+    held_out = np.empty_like(next(iter(valid.values())))
+    for out in stratified_folds(y_valid, ENSEMBLE_FOLDS):
+        known = {name: each[~out] for name, each in valid.items()}
+        learnt = clone(ensemble).fit(known, y_valid[~out], range(len(EMOTIONS)))
+        held_out[out] = learnt.combine({name: each[out] for name, each in voted.items()})
+    return held_out
+
+
+def calibration(stored: Probabilities, temperature: float) -> Record:
+    """Return the temperature of stored probabilities, and how they would score without it.
+
+    Returns
+    -------
+    dict
+        ``temperature``; of ``valid`` and ``test`` the ``ece`` and ``log_loss`` before the calibration.
+    """
+    found: Record = {"temperature": temperature}
+    for split in ("valid", "test"):
+        before = scaled(getattr(stored, split), 1 / temperature)
+        scores = evaluate(getattr(stored, f"y_{split}"), before)
+        found[split] = {metric: scores[metric] for metric in ("ece", "log_loss")}
+    return found
+
+
+def time_prediction(recognizer: Any, X: NDArray[np.uint8]) -> float:
+    """Return milliseconds a face in batches of 64, after one warm-up batch: the median of 5."""
+    batches = [np.resize(np.roll(X, -TIMED_BATCH * k, axis=0), (TIMED_BATCH, X.shape[1])) for k in range(TIMED_BATCHES)]
+    recognizer.predict_proba(batches[0])
+    seconds = []
+    for batch in batches:
+        start = time.perf_counter()
+        recognizer.predict_proba(batch)
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds) / TIMED_BATCH * 1000)
+
+
+def peak_memory_mb() -> float:
+    """Return the highest resident memory of this process so far, in MB."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / MB
+    if (status := Path("/proc/self/status")).is_file():
+        # A process of Linux takes the `ru_maxrss` over from the one that started it, but not this.
+        peak = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+        if peak:
+            return int(peak[1]) * 1024 / MB
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes of what `getrusage` counts
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB

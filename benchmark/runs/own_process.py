@@ -1,0 +1,74 @@
+"""A run in a process of its own: its memory and its times are its own, and its end takes nothing with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from models.files.code_digest import code_digest
+
+if TYPE_CHECKING:
+    from benchmark.runs.record_store import Record
+    from benchmark.runs.study import Run, Study
+
+
+def do_alone(study: Study, run: Run, fit: bool) -> Record:
+    """Do and store a run as `Study.do` does, in a new process, which ends with this one however that ends.
+
+    Returns
+    -------
+    dict
+        The record: a failed one where the process ended early, as the system ends one that needs too much memory.
+
+    Raises
+    ------
+    OSError
+        If the run cannot be stored.
+    """
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_do, args=(study, run, fit, sender))
+    process.start()
+    sender.close()
+    try:
+        answer = receiver.recv()
+        if isinstance(answer, OSError):
+            raise answer
+        record: Record = answer
+    except EOFError:
+        process.join()
+        reason = f"its process ended with exit code {process.exitcode}: it may have needed more memory than there is"
+        record = study.keep({**study.facts(run), "status": "failed", "error": reason, "traceback": ""})
+    finally:
+        process.terminate()
+        process.join()
+    return record
+
+
+def end_with_parent() -> None:
+    """Have this process end when the one that started it does, and leave Ctrl-C to that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _do(study: Study, run: Run, fit: bool, sender: Connection) -> None:
+    end_with_parent()
+    if code_digest(run.entry.module) != study.code[run.entry.name]:
+        reason = "its code was edited since this job began: start the job again"
+        sender.send(study.keep({**study.facts(run), "status": "failed", "error": reason, "traceback": ""}))
+        return
+    try:
+        sender.send(study.do(run, fit))
+    except OSError as error:  # it cannot be stored, which is for the job to say
+        sender.send(error)

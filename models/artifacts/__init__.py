@@ -1,0 +1,1 @@
+"""Saved recognizers: the files, their cards, loading them again."""

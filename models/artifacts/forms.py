@@ -1,0 +1,190 @@
+"""The forms of a saved recognizer: which there are, and the writing and reading of each.
+
+=================  ================================================================================================
+``.joblib``        A classical model or an ensemble, exact. It can run code when it is read.
+``.skops``         Its copy that runs no code when it is read.
+``.h5``            A network without optimizer (HDF5), exact.
+``.tflite``        Its copy in LiteRT's format, which answers without TensorFlow.
+``.int8.tflite``   The same in eight bits: a quarter of the size, several times faster, nearly the same probabilities.
+=================  ================================================================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import logging
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from models.files.streams import silenced_stderr
+from models.networks.keras_import import keras_settings
+from models.networks.litert import LiteNetwork, LiteRecognizer
+
+JOBLIB, SKOPS, HDF5, FLOAT32, EIGHT_BITS = ".joblib", ".skops", ".h5", ".tflite", ".int8.tflite"
+# By the artifact's suffix, those of its copies, the best to load first.
+COPIES: dict[str, tuple[str, ...]] = {JOBLIB: (SKOPS,), HDF5: (EIGHT_BITS, FLOAT32)}
+SUFFIXES = (*COPIES, *(suffix for copies in COPIES.values() for suffix in copies))
+# What a skops file may hold beside what skops itself trusts (NumPy's, SciPy's and scikit-learn's types) and the
+# estimators of this project.
+TRUSTED = ("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier")
+OWN = ("features", "models")
+
+
+class UnsafeError(ValueError):
+    """A file holds what no model does; nothing of it was loaded."""
+
+
+def parts(path: Path) -> tuple[str, str]:
+    """Return stem and suffix of an artifact or a copy, whose suffix may have two dots."""
+    suffix = max((each for each in SUFFIXES if path.name.endswith(each)), key=len, default=path.suffix)
+    return path.name.removesuffix(suffix), suffix
+
+
+def present(path: Path, exact: bool) -> dict[str, Path]:
+    """Return the files that may be loaded for a path and exist, by suffix, the best first.
+
+    A copy that is named stands for itself; `exact` leaves out those whose probabilities are not the artifact's.
+    """
+    stem, suffix = parts(path)
+    alone = suffix not in COPIES or (suffix == HDF5 and exact)
+    files = {each: path.with_name(stem + each) for each in (() if alone else COPIES[suffix]) + (suffix,)}
+    return {each: file for each, file in files.items() if file.is_file()}
+
+
+def write(recognizer: Any, path: Path) -> None:
+    """Write a fitted recognizer in the form that the suffix says.
+
+    Raises
+    ------
+    TypeError
+        If this form cannot hold it: objects that `read` would refuse, or a network without TensorFlow to convert it.
+    """
+    suffix = parts(path)[1]
+    if suffix == JOBLIB:
+        joblib.dump(recognizer, path, compress=3)
+    elif suffix == SKOPS:
+        write_skops(recognizer, path)
+    elif suffix == HDF5:
+        with _quiet("absl"):  # Keras advises another format than HDF5 every time
+            recognizer.network_.save(path, include_optimizer=False)
+    else:
+        _write_litert(recognizer, path)
+
+
+def read(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
+    """Read a recognizer of the class `kind`; its card says what the file of a network does not.
+
+    Unpickling a joblib file runs code: compare its digest with the card first.
+
+    Raises
+    ------
+    UnsafeError
+        If a skops file is damaged or holds what no model does.
+    """
+    suffix = parts(path)[1]
+    if suffix == JOBLIB:
+        return joblib.load(path)
+    if suffix == SKOPS:
+        return read_skops(path)
+    if suffix == HDF5:
+        recognizer = kind(**card["params"])
+        with keras_settings() as keras:
+            recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
+    else:
+        # In eight bits, for speed, a face is looked at in two views instead of six.
+        recognizer = LiteRecognizer(card["params"].get("zoom"), few=suffix == EIGHT_BITS)
+        recognizer.network_ = LiteNetwork(path)
+    recognizer.classes_ = np.asarray(card["classes"])
+    recognizer.temperature_ = card.get("temperature", 1.0)
+    return recognizer
+
+
+def write_skops(recognizer: Any, path: Path) -> None:
+    """Write a skops file; TypeError if it holds objects that `read_skops` would refuse."""
+    import skops.io
+
+    skops.io.dump(recognizer, path, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
+    strange = [name for name in skops.io.get_untrusted_types(file=path) if not _is_trusted(name)]
+    if strange:
+        raise TypeError(f"the model holds {', '.join(strange)}: if such objects run no code, add them to {__name__}")
+
+
+def read_skops(path: Path) -> Any:
+    """Read a skops file. Types are looked at first: of unknown ones nothing is made.
+
+    Raises
+    ------
+    UnsafeError
+        If the file is damaged, or names other types than those of models: functions too, since loading calls them.
+    """
+    import skops.io
+
+    try:
+        types = skops.io.get_untrusted_types(file=path)
+    except (MemoryError, ImportError):
+        raise
+    except Exception as error:  # of a damaged file, nearly anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UnsafeError(f"damaged ({error})") from error
+    strange = [name for name in types if not _is_trusted(name)]
+    if strange:
+        raise UnsafeError(f"holds what no model does: {', '.join(strange)}")
+    return skops.io.load(path, trusted=types)
+
+
+def _is_trusted(name: str) -> bool:
+    """Return whether a dotted name is an estimator that this project defines, or one of the others."""
+    if name in TRUSTED:
+        return True
+    module, _, kind = name.rpartition(".")
+    if module.split(".", maxsplit=1)[0] not in OWN:
+        return False
+    try:
+        defined = getattr(importlib.import_module(module), kind, None)
+    except ImportError:
+        return False
+    return isinstance(defined, type) and issubclass(defined, BaseEstimator) and defined.__module__ == module
+
+
+def _write_litert(recognizer: Any, path: Path) -> None:
+    """Write a network for LiteRT, its weights in eight bits where the name ends in `EIGHT_BITS`.
+
+    In eight bits, the values between the layers are rounded to 256 levels too, those of each face by themselves.
+
+    References
+    ----------
+    B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
+    CVPR 2018. https://doi.org/10.1109/CVPR.2018.00286
+    """
+    # TensorFlow prints notes in two ways, and the network's signature.
+    with keras_settings() as keras, _quiet("tensorflow"), silenced_stderr(), redirect_stdout(io.StringIO()):
+        if keras.backend.backend() != "tensorflow":
+            raise TypeError("a LiteRT file is made by TensorFlow only, and Keras runs on something else here")
+        from tensorflow import lite
+
+        converter = lite.TFLiteConverter.from_keras_model(recognizer.network_)
+        if path.name.endswith(EIGHT_BITS):
+            converter.optimizations = [lite.Optimize.DEFAULT]
+        content = converter.convert()
+    path.write_bytes(content)
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Leave out what a logger says that is no error."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,219 @@
+"""Saving and loading of recognizers: an artifact (joblib or HDF5), copies of it, and a card (JSON) beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import models.registry
+from models.artifacts import forms as artifact_formats
+from models.artifacts.cards import ArtifactError, make_card, read_card
+from models.artifacts.forms import COPIES, UnsafeError, present
+from models.files.atomic import sha256, write_json
+from models.networks.keras_import import KerasError
+from models.parts.ensemble import Ensemble
+
+DEFAULT_RESULTS = "results/fer2013/kaggle"
+SOURCE_TREE = Path(__file__).parents[2]
+
+
+def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the artifact ``<stem><suffix>`` and its card ``<stem>.json`` into `directory`.
+
+    A joblib file gets a copy beside it that runs no code when it is read, ``<stem>.skops``; an HDF5 file gets two that
+    answer without TensorFlow, ``<stem>.tflite`` and, in eight bits, ``<stem>.int8.tflite``.
+
+    Parameters
+    ----------
+    recognizer : BaseRecognizer or Ensemble
+        Fitted.
+    directory : Path
+        Made where it is missing.
+    stem : str
+        File name without suffix.
+    facts : mapping
+        Further entries of the card; ``recognizer``, its name in the registry, is needed.
+
+    Returns
+    -------
+    dict
+        The card.
+    """
+    if isinstance(recognizer, Ensemble):
+        recognizer = recognizer.detached()
+    directory.mkdir(parents=True, exist_ok=True)
+    artifact = directory / f"{stem}{recognizer.suffix}"
+    suffixes = (recognizer.suffix, *COPIES[recognizer.suffix])
+    unfinished = {suffix: directory / f"{stem}.partial{suffix}" for suffix in suffixes}
+    try:
+        artifact_formats.write(recognizer, unfinished[recognizer.suffix])
+        for suffix in COPIES[recognizer.suffix]:
+            try:
+                artifact_formats.write(recognizer, unfinished[suffix])
+            except Exception as error:  # whatever a converter raises, the model itself is whole
+                warnings.warn(
+                    f"{artifact} is saved, but not its copy {stem}{suffix} ({error or type(error).__name__}): "
+                    f"to have it, mend that and run python -m benchmark.run --only {facts['recognizer']} --rerun",
+                    stacklevel=2,
+                )
+                unfinished[suffix].unlink(missing_ok=True)
+        sums = {suffix: sha256(file) for suffix, file in unfinished.items() if file.exists()}
+        card = make_card(recognizer, stem, sums, facts)
+        # Only when all of it is there: until then an earlier model stays whole.
+        for suffix, whole in unfinished.items():
+            file = directory / f"{stem}{suffix}"
+            if whole.exists():
+                os.replace(whole, file)
+            else:
+                file.unlink(missing_ok=True)
+        write_json(artifact.with_suffix(".json"), card)
+    finally:
+        for file in unfinished.values():
+            file.unlink(missing_ok=True)
+    return card
+
+
+def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact: bool = True) -> Any:
+    """Load a saved recognizer.
+
+    The SHA-256 of what is loaded is compared with its card first. That finds damage and mix-ups; it is no signature: a
+    joblib file can run code. Where its copy in skops' format is beside it, which cannot, that one is loaded instead.
+
+    Parameters
+    ----------
+    path : str or Path
+        An artifact, a copy of one, or ``"best"``: the recognizer that ranks first on the validation split of `results`
+        and whose files are present. Where a better one is not, a warning names it.
+    results : str or Path
+        Results folder in which ``"best"`` is looked up. The default one is that in the working folder; where there is
+        none, that in the source tree.
+    exact : bool
+        Of a network, and of one that is a member of an ensemble, load the artifact itself, whose probabilities are
+        those of the leaderboard. False loads the copy in eight bits where there is one, else that in 32 bits:
+        they need no TensorFlow.
+
+    Returns
+    -------
+    recognizer
+        Fitted, with `predict_proba` on uint8 rows of shape (n_faces, 2304), `predict`, `classes_`, and the card as
+        `card_`.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing or was changed, or a library that it needs cannot be used.
+    OSError
+        If the system refuses to read a file.
+    """
+    if str(path) == "best":
+        return _load_best(_results_folder(results), exact)
+    artifact = Path(os.path.expanduser(path))
+    card = read_card(artifact)
+    file = _checked(artifact, card, exact)
+    try:
+        entry = models.registry.find(card["recognizer"])
+    except KeyError as error:
+        raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
+    try:
+        recognizer = artifact_formats.read(file, type(entry.make()), card)
+    except ModuleNotFoundError as error:
+        raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
+    except KerasError as error:
+        raise ArtifactError(f"{artifact}: {error}") from error
+    except UnsafeError as error:
+        raise ArtifactError(f"{file}: {error}: do not use this file; copy it again from people you trust") from error
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system; a library's has no number
+            raise
+        raise ArtifactError(
+            f"{artifact}: does not go with its card ({error}): copy both again from where they came"
+        ) from error
+    if entry.members:
+        members = {name: load(_sibling(artifact, stem, exact), exact=exact) for name, stem in card["members"].items()}
+        try:
+            recognizer.attach(members)
+        except ValueError as error:
+            raise ArtifactError(f"{artifact}: {error}") from error
+    recognizer.card_ = card
+    return recognizer
+
+
+def _checked(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path:
+    """Return the file to load, after comparing it, and what could be loaded instead, with the card."""
+    found = present(artifact, exact)
+    sums = {**dict.fromkeys(COPIES, card["sha256"]), **card["copies"]}
+    for suffix, file in found.items():
+        if sha256(file) != sums.get(suffix):
+            raise ArtifactError(
+                f"{file}: not the file that its card describes (SHA-256 differs), not loaded: "
+                f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
+            )
+    if not found:
+        raise ArtifactError(f"{artifact}: only copies of it are here, which are not exact: load one of them")
+    return next(iter(found.values()))
+
+
+def _results_folder(given: str | Path) -> Path:
+    results = Path(os.path.expanduser(given))
+    if results == Path(DEFAULT_RESULTS) and not results.is_dir():
+        results = SOURCE_TREE / DEFAULT_RESULTS
+        if not results.is_dir():
+            raise ArtifactError(
+                f"{DEFAULT_RESULTS}: not in this folder, and fer-benchmark is installed without it: clone the "
+                "repository, name a model, or give the results folder in which 'best' is looked up"
+            )
+    return results
+
+
+def _load_best(results: Path, exact: bool) -> Any:
+    path = results / "best.json"
+    try:
+        ranking = json.loads(path.read_text("utf-8"))["ranking"]
+        if not all(Path(each["artifact"]).name == each["artifact"] and each["recognizer"] for each in ranking):
+            raise ValueError(f"ranking is {ranking!r}")
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path}: no such file: python -m benchmark.run --all makes it") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}): python -m benchmark.run --all makes it") from error
+    for place, each in enumerate(ranking):
+        artifact = results / "models" / each["artifact"]
+        if not _missing(artifact, exact):
+            if place:
+                better = ", ".join(
+                    f"{other['recognizer']} (no {_missing(results / 'models' / other['artifact'], exact)})"
+                    for other in ranking[:place]
+                )
+                warnings.warn(
+                    f"using {each['recognizer']}: better on validation, but not here: {better}; "
+                    "with FER2013 at hand, python -m benchmark.run --only NAME --rerun makes them",
+                    stacklevel=3,
+                )
+            return load(artifact, exact=exact)
+    raise ArtifactError(f"{results / 'models'}: none of the ranked models is here: python -m benchmark.run makes them")
+
+
+def _missing(artifact: Path, exact: bool) -> str:
+    """Return the name of the first file that loading `artifact` would miss, or an empty string."""
+    if not present(artifact, exact):
+        return artifact.name
+    for stem in read_card(artifact)["members"].values():
+        try:
+            _sibling(artifact, stem, exact)
+        except ArtifactError:
+            return stem
+    return ""
+
+
+def _sibling(artifact: Path, stem: str, exact: bool) -> Path:
+    for suffix in COPIES:
+        path = artifact.with_name(stem + suffix)
+        if present(path, exact):
+            return path
+    raise ArtifactError(
+        f"{artifact}: its member {stem} is not beside it: with the data at hand, "
+        f"python -m benchmark.run --only {stem.split('-seed', maxsplit=1)[0]} --rerun makes it"
+    )

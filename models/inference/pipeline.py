@@ -1,0 +1,262 @@
+"""From pictures to emotions: find the faces, crop them, predict; one picture after the other."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.rows import IMAGE_SIDE, N_PIXELS
+from models.artifacts.save_load import DEFAULT_RESULTS, load
+from models.files.streams import one_line
+from models.inference.blazeface import BlazeFace
+from models.inference.crop import Detector, Face, find_faces
+from models.inference.grey_levels import PhotoError
+from models.inference.inputs import Photo, list_pictures, read_pictures
+from models.inference.read_image import squeeze
+from models.labels import EMOTIONS, emotion_of
+
+BATCH = 64
+NO_FACE = "no face"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A face and its emotions, or why there are none.
+
+    Attributes
+    ----------
+    photo : Photo
+        Where it comes from; its image is kept only where it was asked for.
+    face : Face or None
+        None where the whole picture was taken, or there is no face.
+    crop : ndarray of shape (48, 48), dtype uint8, or None
+    probabilities : dict of str to ndarray of shape (7,), dtype float32, or None
+        By model, in the order of `models.EMOTIONS`; None where there is no face.
+    """
+
+    photo: Photo
+    face: Face | None = None
+    crop: NDArray[np.uint8] | None = None
+    probabilities: Mapping[str, NDArray[np.float32]] | None = None
+
+    @property
+    def status(self) -> str:
+        """``ok``, ``no face``, or ``error: `` and why."""
+        if self.photo.error:
+            return f"error: {self.photo.error}"
+        return "ok" if self.probabilities else NO_FACE
+
+    def row(self) -> dict[str, Any]:
+        """Return the prediction as a row; of several models, the columns carry the model's name."""
+        face = self.face
+        row: dict[str, Any] = {"file": self.photo.file, "frame": self.photo.frame, "seconds": self.photo.seconds}
+        for column in ("left", "top", "width", "height", "score"):
+            row[column] = None if face is None else round(getattr(face, column), 3 if column == "score" else 1)
+        found = self.probabilities or {}
+        for name, values in found.items():
+            prefix = "" if len(found) == 1 else f"{name}_"
+            row[f"{prefix}emotion"] = EMOTIONS[int(values.argmax())]
+            row |= {f"{prefix}{label}": round(float(p), 4) for label, p in zip(EMOTIONS, values, strict=True)}
+        return {**row, "status": self.status}
+
+
+def predict_images(
+    images: Any,
+    model: Any = "best",
+    whole: bool = False,
+    every: float = 1.0,
+    results: str | Path = DEFAULT_RESULTS,
+    exact: bool = False,
+) -> pd.DataFrame:
+    """Find the faces in pictures and predict their emotions.
+
+    Parameters
+    ----------
+    images : path, picture, batch, or iterable of these
+        Pictures, videos, folders or patterns as `models.inference.inputs.find_files` takes them; Pillow images, bytes,
+        open binary files, arrays or tensors as `models.inference.read_image.read_photo` does; batches of shape
+        (n, height, width, 1, 3 or 4).
+    model : str, Path, recognizer or sequence of these
+        As `models.load` takes them, or loaded. The columns of several stand side by side, each with its model's name.
+    whole : bool
+        Take every picture as a face, without looking for one.
+    every : float
+        Of a video, one frame in so many seconds.
+    results : str or Path
+        Where ``"best"`` is looked up.
+    exact : bool
+        As `models.load` takes it: False prefers copies of networks in eight bits.
+
+    Returns
+    -------
+    DataFrame
+        A row a face: ``file`` (the place in `images` for what is no file), ``frame``, ``seconds``, the box ``left``,
+        ``top``, ``width`` and ``height`` in pixels, the detector's ``score``, ``emotion``, the seven probabilities,
+        and ``status``: ``ok``, ``no face``, or ``error: `` and why.
+
+    Raises
+    ------
+    ArtifactError
+        If a model cannot be loaded.
+    TypeError
+        If `images` is or holds something else; before anything is predicted.
+    """
+    pictures = list(list_pictures(images))
+    recognizers = load_models(model, results, exact)
+    found = predict_photos(read_pictures(pictures, every), recognizers, None if whole else BlazeFace())
+    return pd.DataFrame([each.row() for each in found], columns=columns(recognizers))
+
+
+def columns(recognizers: Iterable[str]) -> list[str]:
+    """Return the columns of the rows of all predictions by these models."""
+    zeros = dict.fromkeys(recognizers, np.zeros(len(EMOTIONS), np.float32))
+    return list(Prediction(Photo(""), probabilities=zeros).row())
+
+
+def load_models(model: Any, results: str | Path, exact: bool) -> dict[str, Any]:
+    """Return recognizers by name, loaded where they are paths."""
+    several = model if isinstance(model, (list, tuple)) else [model]
+    loaded = [load(each, results, exact) if isinstance(each, (str, Path)) else each for each in several]
+    names = [getattr(each, "card_", {}).get("recognizer", type(each).__name__) for each in loaded]
+    return {
+        name if names.count(name) == 1 else f"{name}-{place}": each
+        for place, (name, each) in enumerate(zip(names, loaded, strict=True), start=1)
+    }
+
+
+def print_notes(caught: Iterable[warnings.WarningMessage], recognizers: Mapping[str, Any]) -> None:
+    """Print what somebody who loaded these models should know, warnings of loading among it, to standard error."""
+    for warning in caught:
+        if warning.category is UserWarning:
+            print(f"note: {one_line(str(warning.message))}", file=sys.stderr)
+    if "synthetic" in map(trained_on_data, recognizers.values()):
+        print("note: a model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
+
+
+def trained_on_data(recognizer: Any) -> str:
+    """Return the name of the data that a loaded recognizer was fitted on."""
+    return str(getattr(recognizer, "card_", {}).get("dataset", "unknown"))
+
+
+def predict_photos(
+    photos: Iterable[Photo], recognizers: Mapping[str, Any], detector: Detector | None, keep_images: bool = False
+) -> Iterator[Prediction]:
+    """Predict one picture after the other, in their order, faces in batches of 64.
+
+    Parameters
+    ----------
+    photos : iterable of Photo
+    recognizers : mapping of str to recognizer
+        Loaded, by the name that their probabilities get.
+    detector : Detector or None
+        None takes every picture as a face.
+    keep_images : bool
+        Leave the picture with every prediction, to draw it; then they are predicted one by one, so that few are kept.
+    """
+    batch = 1 if keep_images else BATCH
+    waiting: list[Prediction] = []
+    for photo in photos:
+        light = photo if keep_images else replace(photo, image=None)
+        if photo.image is None:
+            waiting.append(Prediction(light))
+            continue
+        if detector is None:
+            waiting.append(Prediction(light, crop=squeeze(photo.image)))
+        else:
+            try:
+                faces, rows = find_faces(photo.image, detector)
+            except PhotoError as error:
+                waiting.append(Prediction(replace(light, image=None, error=str(error))))
+                continue
+            crops = rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+            waiting += [Prediction(light, *each) for each in zip(faces, crops, strict=True)] or [Prediction(light)]
+        if len(waiting) >= batch:
+            yield from _predicted(waiting, recognizers)
+            waiting = []
+    yield from _predicted(waiting, recognizers)
+
+
+def side_by_side(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return the probabilities of several recognizers for the same rows.
+
+    An ensemble takes those of its members where these very models are among them.
+
+    Parameters
+    ----------
+    recognizers : mapping of str to recognizer
+        By name.
+    rows : ndarray of shape (n_faces, 2304), dtype uint8
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_faces, 7), dtype float32
+        In the order of `recognizers`.
+    """
+    found: dict[str, NDArray[np.float32]] = {}
+    for name in sorted(recognizers, key=lambda name: hasattr(recognizers[name], "combine")):
+        recognizer = recognizers[name]
+        members = getattr(recognizer, "members_", {})
+        if members and all(_same_model(member, recognizers.get(each)) for each, member in members.items()):
+            found[name] = recognizer.combine(found)
+        else:
+            found[name] = all_emotions(recognizer, rows)
+    return {name: found[name] for name in recognizers}
+
+
+def _same_model(one: Any, other: Any) -> bool:
+    cards = [getattr(each, "card_", {}) for each in (one, other)]
+    return one is other or ("sha256" in cards[0] and cards[0]["sha256"] == cards[1].get("sha256"))
+
+
+def all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return probabilities with a column for each of the seven emotions, also those that training lacked.
+
+    Raises
+    ------
+    ValueError
+        If the recognizer has other classes than emotions.
+    """
+    proba = np.zeros((len(rows), len(EMOTIONS)), np.float32)
+    proba[:, _emotion_codes(recognizer.classes_)] = recognizer.predict_proba(rows)
+    return proba
+
+
+def _emotion_codes(classes: Iterable[Any]) -> list[int]:
+    given = np.asarray(classes, dtype=object).ravel().tolist()
+    codes = [_emotion_code(each) for each in given]
+    if None in codes or len(set(codes)) < len(codes):
+        raise ValueError(
+            f"the recognizer's classes are {given}: fit it on emotions, each by one label: "
+            f"whole numbers from 0 to {len(EMOTIONS) - 1}, or names: {', '.join(EMOTIONS)}"
+        )
+    return [code for code in codes if code is not None]
+
+
+def _emotion_code(label: Any) -> int | None:
+    if isinstance(label, str):
+        return emotion_of(label)
+    whole = isinstance(label, Real) and not isinstance(label, bool)
+    return next((code for code in range(len(EMOTIONS)) if whole and code == label), None)
+
+
+def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:
+    crops = [each.crop for each in waiting if each.crop is not None]
+    if crops:
+        rows = np.stack(crops).reshape(len(crops), N_PIXELS)
+        by_model = side_by_side(recognizers, rows)
+    place = 0
+    for each in waiting:
+        if each.crop is None:
+            yield each
+        else:
+            yield replace(each, probabilities={name: values[place] for name, values in by_model.items()})
+            place += 1

@@ -1,0 +1,1 @@
+"""What recognizers are built from: machines, codebooks, votes."""

@@ -1,0 +1,174 @@
+"""Learning from faces and their mirror images at once, at the price of the faces alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.utils.extmath import randomized_svd
+
+from features.rows import as_images
+from models.parts.rbf_svm import pairwise_coefficients, solver
+
+BLOCK = 512
+SVD_ROUNDS = 3
+SMALLEST_SPREAD = 1e-6
+
+
+def mirrored(X: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the mirror images of rows `X` of shape (n_faces, 2304)."""
+    return np.ascontiguousarray(as_images(X)[:, :, ::-1]).reshape(X.shape)
+
+
+class MirroredPCA(BaseEstimator):
+    """Principal components of a description of faces and their mirror images.
+
+    With f(x) of a face and f(x') of its mirror image, the even part f(x) + f(x') stays and the odd part f(x) - f(x')
+    changes its sign when a face is mirrored. The covariance over faces and mirror images falls into one block each, so
+    that the components of the two parts are found apart, from half the rows.
+
+    Parameters
+    ----------
+    describer : transformer
+        Fitted, rows of shape (n_faces, 2304) to vectors.
+    n_components : int
+        Components kept, the strongest of both parts together.
+    standardize : bool
+        Give every value the same variance before.
+    variance : float
+        Of all components together: the weight of this description beside others.
+    random_state : int
+        Of the randomized decomposition.
+
+    References
+    ----------
+    M. Kirby and L. Sirovich, "Application of the Karhunen-Loeve procedure for the characterization of human faces",
+    IEEE TPAMI 12(1), 1990. https://doi.org/10.1109/34.41390 (there for the even and odd parts of the faces.)
+    N. Halko, P. G. Martinsson and J. A. Tropp, "Finding structure with randomness", SIAM Review 53(2), 2011.
+    https://doi.org/10.1137/090771806
+    """
+
+    def __init__(
+        self,
+        describer: Any,
+        n_components: int,
+        standardize: bool = False,
+        variance: float = 1.0,
+        random_state: int = 0,
+    ) -> None:
+        self.describer = describer
+        self.n_components = n_components
+        self.standardize = standardize
+        self.variance = variance
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.uint8], y: None = None) -> MirroredPCA:
+        """Fit on rows `X` of shape (n_faces, 2304)."""
+        self.fit_transform(X)
+        return self
+
+    def fit_transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Fit on rows `X`; return their components as `transform` does."""
+        even, odd = self._parts(X)
+        self.mean_ = even.mean(axis=0)
+        even -= self.mean_
+        self.spread_ = np.float32(1)
+        if self.standardize:
+            # A value and its mirror image share their spread.
+            self.spread_ = np.sqrt((even.var(axis=0) + (odd**2).mean(axis=0)) / 2) + SMALLEST_SPREAD
+        even /= self.spread_
+        odd /= self.spread_
+        found = []
+        for part in (even, odd):
+            most = min(self.n_components, *part.shape)
+            _, values, vectors = randomized_svd(part, most, n_iter=SVD_ROUNDS, random_state=self.random_state)
+            found.append((values, vectors))
+        values = np.sort(np.concatenate([each for each, _ in found]))[::-1]
+        least = values[min(self.n_components, len(values)) - 1]
+        scale = np.sqrt((values[values >= least] ** 2).sum() / len(X) / self.variance)
+        self.even_, self.odd_ = ((vectors[each >= least] / scale).astype(np.float16) for each, vectors in found)
+        return self._project(even, odd)
+
+    def keep(self, even: NDArray[np.bool_], odd: NDArray[np.bool_]) -> None:
+        """Forget the even and odd components that are not marked."""
+        self.even_, self.odd_ = self.even_[even], self.odd_[odd]
+
+    def transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the even and the odd components of rows `X`, shapes (n_faces, n_even) and (n_faces, n_odd)."""
+        even, odd = self._parts(X)
+        even = (even - self.mean_) / self.spread_
+        odd /= self.spread_
+        return self._project(even, odd)
+
+    def _project(
+        self, even: NDArray[np.float32], odd: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return even @ self.even_.T.astype(np.float32), odd @ self.odd_.T.astype(np.float32)
+
+    def _parts(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        there, back = self.describer.transform(X), self.describer.transform(mirrored(X))
+        even = (there + back) * np.float32(0.5**0.5)
+        there -= back
+        there *= np.float32(0.5**0.5)
+        return even, there
+
+
+class MirroredRbfSVM(BaseEstimator):
+    """RBF support vector machine on even and odd components that decides alike on a face and its mirror image.
+
+    It is fitted on faces and mirror images. By symmetry both have the same coefficients, so that those of the faces are
+    kept alone, and their kernel is the sum of the kernels with the face and with its mirror image.
+
+    Parameters
+    ----------
+    C : float
+        Penalty of a margin violation, multiplied by each row's weight.
+    gamma : float
+        Width of the kernel in units of 1 / total variance.
+    cache_mb : float
+        Kernel cache of the solver in MB.
+
+    References
+    ----------
+    B. Haasdonk and H. Burkhardt, "Invariant kernel functions for pattern analysis and machine learning", Machine
+    Learning 68, 2007. https://doi.org/10.1007/s10994-007-5009-7
+    """
+
+    def __init__(self, C: float = 3.0, gamma: float = 1.5, cache_mb: float = 4000) -> None:
+        self.C = C
+        self.gamma = gamma
+        self.cache_mb = cache_mb
+
+    def fit(
+        self, even: NDArray[np.float32], odd: NDArray[np.float32], y: NDArray[np.intp], weight: NDArray[np.float64]
+    ) -> MirroredRbfSVM:
+        """Fit on components as `MirroredPCA` gives them, codes `y` 0..n_classes-1 and a weight a face."""
+        n_faces = len(y)
+        rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
+        self.gamma_ = float(self.gamma / rows.var(axis=0).sum())
+        svc = solver()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
+        svc.fit(rows, np.tile(y, 2), sample_weight=np.tile(weight, 2))
+        coefficients = np.zeros((2 * n_faces, len(svc.intercept_)), np.float32)
+        coefficients[svc.support_] = pairwise_coefficients(svc.dual_coef_, svc.n_support_)
+        both = (coefficients[:n_faces] + coefficients[n_faces:]) / 2
+        kept = both.any(axis=1)
+        self.coefficients_ = both[kept]
+        self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
+        self.even_, self.odd_ = even[kept].astype(np.float16), odd[kept].astype(np.float16)
+        return self
+
+    def decision_function(self, even: NDArray[np.float32], odd: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the decision value of every pair of classes, as `models.parts.rbf_svm.RbfSVM` does."""
+        even_vectors, odd_vectors = self.even_.astype(np.float32), self.odd_.astype(np.float32)
+        blocks = []
+        for start in range(0, len(even), BLOCK):
+            block = slice(start, start + BLOCK)
+            kernel = rbf_kernel(odd[block], odd_vectors, self.gamma_) + rbf_kernel(
+                odd[block], -odd_vectors, self.gamma_
+            )
+            kernel *= rbf_kernel(even[block], even_vectors, self.gamma_)
+            blocks.append(kernel @ self.coefficients_)
+        return np.concatenate(blocks) + self.intercepts_

@@ -1,0 +1,1 @@
+"""The recognizers: one file each, found by the registry."""

@@ -1,0 +1,108 @@
+"""Learnt patches and HOG at three scales, mirrored, in one support vector machine: the strongest classical pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.hog import HogDescriptor
+from models.base import BaseRecognizer
+from models.parts.mirror_symmetry import MirroredPCA, MirroredRbfSVM
+from models.parts.pairwise_coupling import PairwiseCalibrator
+from models.parts.patch_codebook import PatchCodebook
+from models.registry import Range, recognizer
+
+
+class PatchSVM(BaseRecognizer):
+    """Patch codebooks of two sizes and HOG of three cell sizes, principal components, RBF support vector machine.
+
+    Each description is reduced by itself; then the strongest components of all stand side by side. Faces count together
+    with their mirror images.
+
+    Parameters
+    ----------
+    sides : tuple of int
+        Patch sizes, pixels; a codebook each.
+    n_words : int
+        Centroids of a codebook.
+    pixels_per_cell : tuple of int
+        Of the HOG descriptors.
+    n_components : int
+        Principal components kept, the strongest of all descriptions together.
+    C, gamma : float
+        Of the support vector machine.
+    random_state : int
+        Seed of the codebooks.
+
+    Notes
+    -----
+    The probabilities are calibrated on the validation split, as those of `models.recognizers.hog_svm.HogSVM`.
+    """
+
+    def __init__(
+        self,
+        sides: tuple[int, ...] = (7, 11),
+        n_words: int = 500,
+        pixels_per_cell: tuple[int, ...] = (6, 8, 12),
+        n_components: int = 500,
+        C: float = 3.0,
+        gamma: float = 1.5,
+        random_state: int = 0,
+    ) -> None:
+        self.sides = sides
+        self.n_words = n_words
+        self.pixels_per_cell = pixels_per_cell
+        self.n_components = n_components
+        self.C = C
+        self.gamma = gamma
+        self.random_state = random_state
+
+    def _fit(
+        self, X: NDArray[np.uint8], y: NDArray, sample_weight: NDArray, X_valid: NDArray[np.uint8], y_valid: NDArray
+    ) -> None:
+        books = [PatchCodebook(side, self.n_words, random_state=self.random_state).fit(X) for side in self.sides]
+        hogs = [HogDescriptor(pixels_per_cell=side).fit(X) for side in self.pixels_per_cell]
+        n, seed = self.n_components, self.random_state
+        self.parts_ = [MirroredPCA(book, n, standardize=True, random_state=seed) for book in books]
+        # The HOG of all scales weigh as much as one codebook.
+        self.parts_ += [MirroredPCA(hog, n, variance=1 / len(hogs), random_state=seed) for hog in hogs]
+        components = [part.fit_transform(X) for part in self.parts_]
+        spreads = [[(each**2).mean(axis=0) for each in pair] for pair in components]
+        least = np.sort(np.concatenate([spread for pair in spreads for spread in pair]))[-self.n_components :][0]
+        kept = [[spread >= least for spread in pair] for pair in spreads]
+        for part, (even, odd) in zip(self.parts_, kept, strict=True):
+            part.keep(even, odd)
+        strongest = [
+            [each[:, mask] for each, mask in zip(pair, masks, strict=True)]
+            for pair, masks in zip(components, kept, strict=True)
+        ]
+        self.svm_ = MirroredRbfSVM(self.C, self.gamma).fit(*_side_by_side(strongest), y, sample_weight)
+        self.calibrator_ = PairwiseCalibrator().fit(self._decide(X_valid), y_valid, len(self.classes_))
+
+    def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
+        return self.calibrator_.predict_proba(self._decide(X))
+
+    def _decide(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.svm_.decision_function(*_side_by_side([part.transform(X) for part in self.parts_]))
+
+
+def _side_by_side(components: Sequence[Sequence[NDArray[np.float32]]]) -> tuple[NDArray, NDArray]:
+    """Return the even parts of all descriptions in one array, and the odd parts in another."""
+    even, odd = zip(*components, strict=True)
+    return np.hstack(even), np.hstack(odd)
+
+
+@recognizer(
+    family="classical",
+    space={
+        "n_words": (250, 500, 1000),
+        "n_components": Range(200, 800),
+        "C": Range(1.0, 10.0, log=True),
+        "gamma": Range(0.5, 3.0, log=True),
+    },
+)
+def patch_svm(random_state: int = 0) -> PatchSVM:
+    """Patch codebooks and HOG of several scales, mirrored, PCA and an RBF support vector machine."""
+    return PatchSVM(random_state=random_state)

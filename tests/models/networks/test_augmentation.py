@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+
+from benchmark.data.synthetic import draw_face
+from models.networks.augmentation import BLUR, ERASED_SHARE, NOISE, affine, augment, views
+
+
+@pytest.fixture
+def faces():
+    face = draw_face("Happy", np.random.default_rng(0)).astype(np.float32)
+    return np.repeat(face[None, :, :, None], 40, axis=0)
+
+
+def changed(faces, seed=0, **changes):
+    return augment(faces, np.random.default_rng(seed), **changes)
+
+
+def test_without_changes_half_of_the_faces_are_mirrored(faces):
+    result = changed(faces)
+    mirrored = [np.allclose(each, face[:, ::-1], atol=1e-2) for each, face in zip(result, faces, strict=True)]
+    same = [np.allclose(each, face, atol=1e-2) for each, face in zip(result, faces, strict=True)]
+    assert np.array_equal(mirrored, ~np.array(same))
+    assert 10 < sum(mirrored) < 30
+
+
+def transforms(shift=0.0, rotation=0.0, zoom=0.0):
+    """Return columns moved, rows moved, degrees and log scale of 200 random transforms, the mirror undone."""
+    a0, a1, a2, b0, b1, b2, *_ = affine(200, np.random.default_rng(0), shift, rotation, zoom).astype(float).T
+    # Where the centre comes from, seen from the centre.
+    columns, rows = 23.5 * (a0 + a1 - 1) + a2, 23.5 * (b0 + b1 - 1) + b2
+    return columns, rows, np.rad2deg(np.arctan2(b0, b1)), np.log(np.hypot(b0, b1))
+
+
+@pytest.mark.parametrize(
+    ("change", "limit", "places"), [("shift", 4, (0, 1)), ("rotation", 10, (2,)), ("zoom", 0.2, (3,))]
+)
+def test_changes_fill_the_range_that_was_asked_for_and_nothing_else(change, limit, places):
+    for place, values in enumerate(transforms(**{change: limit})):
+        if place in places:
+            assert -limit - 1e-4 <= values.min() < -0.9 * limit
+            assert 0.9 * limit < values.max() <= limit + 1e-4
+        else:
+            np.testing.assert_allclose(values, 0, atol=1e-4)
+
+
+def test_beyond_the_border_its_levels_go_on(faces):
+    result = changed(np.full_like(faces, 77.0), shift=10, rotation=30, zoom=0.3)
+    np.testing.assert_allclose(result, 77, atol=1e-3)
+
+
+def test_faces_follow_their_transform(faces):
+    ramp = np.broadcast_to(np.arange(48, dtype=np.float32)[None, :, None], (40, 48, 48))[..., None]
+    moved = changed(np.ascontiguousarray(ramp), shift=4)
+    down = affine(40, np.random.default_rng(0), 4, 0, 0)[:, 5]
+    np.testing.assert_allclose(moved[:, 20, 20, 0], 20 + down, atol=1e-3)
+
+
+def test_a_rectangle_of_one_level_is_erased(faces):
+    plain, erased = changed(faces), changed(faces, erasing=1)
+    assert np.isclose(changed(faces, erasing=0.5), plain).all(axis=(1, 2, 3)).sum() in range(8, 33)
+    for before, after in zip(plain, erased, strict=True):
+        rows, columns = np.nonzero(before[..., 0] != after[..., 0])
+        part = after[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert np.ptp(part) == 0
+        assert 0.5 * ERASED_SHARE[0] < part.size / 48**2 < 1.1 * ERASED_SHARE[1]
+
+
+def test_gamma_keeps_black_white_and_the_order_of_the_levels(faces):
+    ramp = np.repeat(np.linspace(0, 255, 48, dtype=np.float32)[None, :, None, None], 200, axis=0).repeat(48, axis=2)
+    result = changed(ramp, gamma=0.3)
+    np.testing.assert_allclose(result[:, [0, -1]], ramp[:, [0, -1]], atol=1e-3)
+    assert (np.diff(result[:, :, 0, 0], axis=1) > 0).all()
+    powers = np.log(np.log(result[:, 24, 0, 0] / 255) / np.log(ramp[0, 24, 0, 0] / 255))
+    assert -0.301 < powers.min() < -0.27
+    assert 0.27 < powers.max() < 0.301
+
+
+def test_degraded_faces_are_blurred_or_noisy_as_far_as_stated():
+    rough = np.random.default_rng(1).normal(128, 20, (1, 48, 48, 1)).astype(np.float32)
+    spread = np.std(changed(np.repeat(rough, 400, axis=0), degrading=0.5), axis=(1, 2, 3))
+    untouched = np.isclose(spread, rough.std(), atol=1e-3)
+    assert 0.4 < untouched.mean() < 0.6
+    assert 0.15 < (spread < rough.std() - 1e-2).mean() < 0.35, "blurred"
+    assert 0.15 < (spread > rough.std() + 1e-2).mean() < 0.35, "noisy"
+    assert spread.max() < np.hypot(rough.std(), NOISE[1]) + 1
+    white_noise_left = 1 / (2 * np.sqrt(np.pi) * BLUR[1])
+    assert spread.min() > 0.8 * white_noise_left * rough.std()
+
+
+def test_views_are_the_face_and_its_mirror_image_at_three_scales(faces):
+    faces = faces[:2]
+    larger, larger_mirrored, same, mirrored, *_ = views(faces, zoom=0.15)
+    np.testing.assert_allclose(same, faces, atol=1e-3)
+    np.testing.assert_allclose(mirrored, faces[:, :, ::-1], atol=1e-3)
+    np.testing.assert_allclose(larger_mirrored, larger[:, :, ::-1], atol=1e-2)
+    spot = np.zeros((1, 48, 48, 1), np.float32)
+    spot[:, 16:32, 16:32] = 255
+    areas = [view.sum() for view in views(spot, zoom=0.15)]
+    assert areas[0] > 1.2 * areas[2] > 1.4 * areas[4]
+    assert len(list(views(faces, zoom=0.0))) == 2
+
+
+def test_the_generator_decides_everything_and_the_input_stays(faces):
+    before = faces.copy()
+    options = {"shift": 4, "rotation": 10, "zoom": 0.1, "gamma": 0.3, "degrading": 0.5, "erasing": 0.5}
+    np.testing.assert_array_equal(changed(faces, **options), changed(faces, **options))
+    assert not np.array_equal(changed(faces, **options), changed(faces, seed=1, **options))
+    np.testing.assert_array_equal(faces, before)
