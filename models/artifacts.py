@@ -32,7 +32,17 @@ LIBRARIES = (
 
 
 class ArtifactError(ValueError):
-    """A saved recognizer cannot be used; the message names the file and the fix."""
+    """A saved recognizer cannot be used; the message names the file and the fix.
+
+    Examples
+    --------
+    >>> import models
+    >>> try:
+    ...     models.load("missing.h5")
+    ... except models.ArtifactError as error:
+    ...     print(error)
+    missing.h5: no such file: python -m benchmark.run makes the models
+    """
 
 
 def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,6 +150,17 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         If a file is missing or was changed, or a library that it needs cannot be used.
     OSError
         If the system refuses to read a file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import models
+    >>> recognizer = models.load("results/fer2013/kaggle/models/majority.joblib")
+    >>> rows = np.zeros((2, 2304), dtype=np.uint8)  # two grey faces of 48x48 pixels
+    >>> recognizer.predict_proba(rows).shape
+    (2, 7)
+    >>> models.EMOTIONS[recognizer.predict(rows)[0]]
+    'Happy'
     """
     if str(path) == "best":
         return _load_best(_results_folder(results), exact)

@@ -16,8 +16,8 @@ its SHA-256 and the versions of its libraries. `models.load` reads it and checks
 ## What they were trained on
 
 Data: {dataset}{note}. The models were fitted on {fit} ({n_fit:,} faces) with class weights `{weights}`. {select}
-({n_select:,} faces) chose epochs, temperatures and the order of the tables. {report} ({n_report:,} faces) gives the
-scores below and chose nothing. The model files hold no training faces.
+({n_select:,} faces) chose epochs, temperatures, ensemble weights and the order of the tables. {report} ({n_report:,}
+faces) gives the scores below and chose nothing.
 
 ## Scores
 
