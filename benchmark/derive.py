@@ -10,42 +10,26 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import pandas as pd
 from filelock import FileLock
 
 from benchmark.analysis.class_weights import ablation_summary
-from benchmark.analysis.corrupted import marked, note
 from benchmark.analysis.findings import Findings, find
 from benchmark.analysis.leaderboard import COLUMNS, to_markdown
-from benchmark.analysis.published import beside_tools, published
 from benchmark.analysis.releases import add_release
-from benchmark.analysis.summaries import summary, weights_summary
+from benchmark.analysis.summaries import summary
 from benchmark.figures import save_figure
 from benchmark.figures.catalogue import displays
+from benchmark.report.documents import update_readme
+from benchmark.report.model_card import model_card
 from benchmark.report.page import REPORT, render
 from benchmark.runs.record_store import Record
-from benchmark.speed import SPEED
 from models.files.atomic import explain, write_json, write_whole
 
-README_COLUMNS = (
-    "rank",
-    "recognizer",
-    "valid_accuracy",
-    "valid_macro_f1",
-    "test_accuracy",
-    "test_macro_f1",
-    "versus_best",
-    "disgust_recall",
-    "fear_recall",
-    "fit_seconds",
-    "ms_per_face",
-    "artifact_mb",
-)
-
+MODEL_CARD = "models/README.md"
 
 # The list of the files that are derived; what stood there and is derived no more, is deleted.
 WRITTEN = "derived.txt"
-ALWAYS = {"leaderboard.csv", "leaderboard.md", REPORT, "best.json"}
+ALWAYS = {"leaderboard.csv", "leaderboard.md", REPORT, "best.json", MODEL_CARD}
 FOLDERS = {"analysis", "confusion", "figures"}
 
 
@@ -124,6 +108,9 @@ def _write(found: Findings) -> Iterator[str]:
     if "drop" not in found.tables:  # faces from elsewhere choose no model
         write_json(root / "best.json", _best(found.done))
         yield "best.json"
+        (root / MODEL_CARD).parent.mkdir(exist_ok=True)
+        (root / MODEL_CARD).write_text(model_card(found), "utf-8")
+        yield MODEL_CARD
 
 
 def heading(record: Record, folder: str) -> str:
@@ -141,61 +128,19 @@ def heading(record: Record, folder: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
-    """Put tables between their markers.
-
-    ``<!-- board: ROOT -->`` takes the leaderboard of a root, ``<!-- trust: ROOT -->`` the summary of its analysis,
-    ``<!-- calibration: ROOT -->`` the expected calibration errors, ``<!-- class weights: ROOT -->`` the ablation of the
-    class weights, ``<!-- ensembles: ROOT -->`` the weights of their members, ``<!-- robustness: ROOT -->`` the accuracy
-    on corrupted faces and who was trained on them, ``<!-- tools: ROOT -->`` our best beside the tools that people
-    install, ``<!-- speed: ROOT'S PARENT -->`` what `benchmark.speed` measured, ``<!-- anchors -->`` the published
-    results; each ends with ``<!-- end -->``.
-
-    Raises
-    ------
-    ValueError
-        If there is no place for a folder's leaderboard.
-    """
-    text = readme.read_text("utf-8")
-    text = _between_markers(text, "anchors", to_markdown(published()))
-    for found in folders:
-        root = found.root.as_posix()
-        if f"<!-- board: {root} -->" not in text:
-            raise ValueError(f"{readme}: no line <!-- board: {root} -->: add it, and <!-- end --> below it")
-        schemes = found.tables.get("class_weights", pd.DataFrame())
-        columns = README_COLUMNS if (found.board["status"] == "ok").all() else (*README_COLUMNS, "status")
-        text = _between_markers(text, f"board: {root}", to_markdown(found.board, columns))
-        text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
-        text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
-        if "calibration" in found.tables:
-            calibrated = found.tables["calibration"].reset_index()
-            text = _between_markers(text, f"calibration: {root}", to_markdown(calibrated))
-        if "ensemble_weights" in found.tables:
-            weights = weights_summary(found.tables["ensemble_weights"])
-            text = _between_markers(text, f"ensembles: {root}", to_markdown(weights))
-        if "robustness" in found.tables:
-            broken = found.tables["robustness"]
-            text = _between_markers(text, f"robustness: {root}", f"{to_markdown(marked(broken))}\n{note(broken)}\n")
-        text = _between_markers(text, f"tools: {root}", to_markdown(beside_tools(found)))
-        parent = found.root.parent
-        if (parent / SPEED).exists():
-            text = _between_markers(text, f"speed: {parent.as_posix()}", to_markdown(pd.read_csv(parent / SPEED)))
-    readme.write_text(text, "utf-8")
-
-
-def _between_markers(text: str, name: str, table: str) -> str:
-    before, marker, rest = text.partition(f"<!-- {name} -->\n")
-    _, end, after = rest.partition("<!-- end -->")
-    return before + marker + table + end + after if end else text
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 if a folder holds no records."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.derive", description="Make leaderboards, figures and best.json again from records."
     )
     parser.add_argument("roots", nargs="+", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
-    parser.add_argument("--readme", type=Path, help="Markdown file whose marked tables are brought up to date")
+    parser.add_argument(
+        "--readme",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="Markdown files whose marked tables are filled",
+    )
     parser.add_argument("--release", metavar="VERSION", help="keep today's scores in releases.csv as this version's")
     args = parser.parse_args(argv)
     try:

@@ -12,14 +12,13 @@ from tqdm.auto import tqdm
 
 from benchmark.analysis.stored_models import choose
 from benchmark.data import DataError
-from benchmark.runs.latency import measure
+from benchmark.runs.latency import SPEED, measure
 from benchmark.runs.record_store import Record, Store
 from benchmark.runs.study import environment
 from models import ArtifactError
 from models.artifacts.forms import EIGHT_BITS, FLOAT32, parts
 from models.files.atomic import explain
 
-SPEED = "speed.csv"
 EXACT, QUICK = "exact", "8 bits"
 COPIES = {"32 bits": FLOAT32, QUICK: EIGHT_BITS}
 

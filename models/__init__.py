@@ -1,9 +1,12 @@
 """Recognizers of facial expressions: the registry that finds them, saved models, prediction.
 
 >>> import models
->>> models.predict_images("photo.jpg")  # a DataFrame, a row a face  # doctest: +SKIP
->>> recognizer = models.load("results/fer2013/kaggle/models/cnn.h5")  # doctest: +SKIP
->>> recognizer.predict_proba(rows)  # uint8, shape (n_faces, 2304)  # doctest: +SKIP
+>>> models.EMOTIONS
+('Angry', 'Disgust', 'Fear', 'Happy', 'Sad', 'Surprise', 'Neutral')
+>>> recognizer = models.load("results/fer2013/kaggle/models/majority.joblib")
+>>> table = models.predict_images("results/example.png", model=recognizer, whole=True)  # one row per face
+>>> table["emotion"].tolist()
+['Happy']
 """
 
 from models.artifacts.save_load import ArtifactError, load

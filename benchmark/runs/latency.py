@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+SPEED = "speed.csv"  # what `benchmark.speed` writes
 BATCH = 64
 ONE_BY_ONE = 30
 BATCHES = 7

@@ -108,6 +108,17 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         If a file is missing or was changed, or a library that it needs cannot be used.
     OSError
         If the system refuses to read a file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import models
+    >>> recognizer = models.load("results/fer2013/kaggle/models/majority.joblib")
+    >>> rows = np.zeros((2, 2304), dtype=np.uint8)  # two grey faces of 48x48 pixels
+    >>> recognizer.predict_proba(rows).shape
+    (2, 7)
+    >>> models.EMOTIONS[recognizer.predict(rows)[0]]
+    'Happy'
     """
     if str(path) == "best":
         return _load_best(_results_folder(results), exact)

@@ -16,7 +16,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("benchmark", "features", "models")
 # These find, cache, digest or resume; what is computed does not depend on them.
-PLUMBING = {"models.files.arrays", "models.files.code_digest", "models.networks.checkpoint", "models.registry"}
+PLUMBING = {
+    "models.files.arrays",
+    "models.files.code_digest",
+    "models.networks.checkpoint",
+    "models.registry",
+}
 _INSTALLED = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
 Used = tuple["_Module", ast.AST]
 _PARSING = threading.Lock()

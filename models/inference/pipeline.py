@@ -109,6 +109,15 @@ def predict_images(
         If a model cannot be loaded.
     TypeError
         If `images` is or holds something else; before anything is predicted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import models
+    >>> face = np.full((48, 48), 128, dtype=np.uint8)
+    >>> table = models.predict_images([face], model="results/fer2013/kaggle/models/majority.joblib", whole=True)
+    >>> table[["file", "emotion", "status"]].values.tolist()
+    [['0', 'Happy', 'ok']]
     """
     pictures = list(list_pictures(images))
     recognizers = load_models(model, results, exact)

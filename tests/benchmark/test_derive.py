@@ -158,7 +158,7 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     )
     (tmp_path / "speed.csv").write_text("recognizer,form,one_ms,memory_mb\na,exact,1.5,1234.5\n")
     found = derive(root)
-    update_readme(readme, [found])
+    update_readme([readme], [found])
     text = readme.read_text()
     assert "Goodfellow" in text.split("before\n")[0]
     assert "<!-- end -->\nafter\n" in text
@@ -169,7 +169,38 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     assert "| a | exact | 1.50 | 1234 |\n" in text
     assert "old" not in text
     with pytest.raises(ValueError, match="add it"):
-        update_readme(readme, [replace(found, root=tmp_path / "other")])
+        update_readme([readme], [replace(found, root=tmp_path / "other")])
+
+
+def test_several_documents_are_filled_and_one_has_the_short_leaderboard(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    store.write(record("a", RIGHT, WRONG), probabilities)
+    store.write(record("b", WRONG, WRONG, status="failed", error="ValueError: no"), probabilities)
+    short, long = tmp_path / "README.md", tmp_path / "all.md"
+    short.write_text(f"<!-- leaderboard: {store.root.as_posix()} -->\n<!-- end -->\n")
+    long.write_text(f"<!-- board: {store.root.as_posix()} -->\n<!-- end -->\n")
+    assert main([str(store.root), "--readme", str(short), str(long)]) == 0
+    head, line, first, second, _, *notes, _ = short.read_text().splitlines()[1:]
+    assert [row.count(" | ") for row in (head, line, first, second)] == [7] * 4
+    assert head.startswith("| rank | recognizer | accuracy [95% interval] | macro-F1 |")
+    assert first.startswith("| 1 | a | ")
+    assert notes == ["- a: stale: made by earlier code", "- b: failed: ValueError: no"]
+    assert "| 1 | a | 1.000 |" in long.read_text()
+
+
+def test_the_model_card_says_what_the_records_say(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    store.write(record("a", RIGHT, RIGHT), probabilities)
+    store.write(record("b", WRONG, WRONG), probabilities)
+    derive(store.root)
+    card = store.root / "models" / "README.md"
+    text = card.read_text()
+    assert text.startswith("# Models: custom-1234, kaggle\n")
+    assert "Training (70 faces)" in text
+    assert "**a note**" in text
+    assert "`a.joblib` | 1.000 [" in text
+    assert "The best model on PublicTest, `a`" in text
+    assert "models/README.md" in (store.root / "derived.txt").read_text().splitlines()
 
 
 def test_a_folder_without_records_is_an_error(tmp_path, capsys):

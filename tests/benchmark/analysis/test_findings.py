@@ -52,9 +52,9 @@ def test_every_board_shows_the_marks(add, tmp_path):
     add("cnn")
     readme = tmp_path / "README.md"
     readme.write_text(f"<!-- board: {add.root.as_posix()} -->\n<!-- end -->\n")
-    update_readme(readme, [derive(add.root)])
+    update_readme([readme], [derive(add.root)])
     assert "status" not in readme.read_text()
     add("cnn_aug", digest="earlier")
-    update_readme(readme, [derive(add.root)])
+    update_readme([readme], [derive(add.root)])
     for text in (readme, add.root / "leaderboard.md", add.root / "leaderboard.csv", add.root / "report.html"):
         assert text.read_text().count("stale: made by earlier code") == 1

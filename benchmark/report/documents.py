@@ -1,0 +1,111 @@
+"""Markdown documents with tables between markers: put in the tables that the records say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.analysis.class_weights import ablation_summary
+from benchmark.analysis.corrupted import marked, note
+from benchmark.analysis.findings import Findings
+from benchmark.analysis.leaderboard import to_markdown
+from benchmark.analysis.published import beside_tools, published
+from benchmark.analysis.summaries import summary, weights_summary
+from benchmark.runs.latency import SPEED
+
+BOARD_COLUMNS = (
+    "rank",
+    "recognizer",
+    "valid_accuracy",
+    "valid_macro_f1",
+    "test_accuracy",
+    "test_macro_f1",
+    "versus_best",
+    "disgust_recall",
+    "fear_recall",
+    "fit_seconds",
+    "ms_per_face",
+    "artifact_mb",
+)
+
+# The leaderboard in short, for README.md: columns, and what they are called there.
+SHORT_COLUMNS = {
+    "rank": "rank",
+    "recognizer": "recognizer",
+    "accuracy": "accuracy [95% interval]",
+    "test_macro_f1": "macro-F1",
+    "disgust_recall": "Disgust recall",
+    "fear_recall": "Fear recall",
+    "ms_per_face": "ms per face",
+    "artifact_mb": "MB",
+}
+
+
+def update_readme(documents: Sequence[Path], folders: Sequence[Findings]) -> None:
+    """Put tables between their markers in Markdown files.
+
+    ``<!-- leaderboard: ROOT -->`` takes the leaderboard of a root in 8 columns, ``<!-- board: ROOT -->`` in 13,
+    ``<!-- trust: ROOT -->`` the summary of its analysis, ``<!-- calibration: ROOT -->`` the expected calibration
+    errors, ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights
+    of their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces and who was trained on them,
+    ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- speed: ROOT'S PARENT -->`` what
+    `benchmark.speed` measured, ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
+
+    Raises
+    ------
+    ValueError
+        If no document has a place for a folder's leaderboard.
+    """
+    tables = {"anchors": to_markdown(published())}
+    for found in folders:
+        tables |= _blocks(found)
+    texts = {document: document.read_text("utf-8") for document in documents}
+    for root in (found.root.as_posix() for found in folders):
+        if not any(f"<!-- {kind}: {root} -->" in text for text in texts.values() for kind in ("leaderboard", "board")):
+            names = ", ".join(map(str, documents))
+            raise ValueError(f"{names}: no line <!-- board: {root} -->: add it, and <!-- end --> below it")
+    for document, text in texts.items():
+        document.write_text(reduce(lambda done, block: _between_markers(done, *block), tables.items(), text), "utf-8")
+
+
+def _blocks(found: Findings) -> dict[str, str]:
+    """Return the tables of a results folder as Markdown, by the name in their marker."""
+    root, parent = found.root.as_posix(), found.root.parent
+    schemes = found.tables.get("class_weights", pd.DataFrame())
+    columns = BOARD_COLUMNS if (found.board["status"] == "ok").all() else (*BOARD_COLUMNS, "status")
+    blocks = {
+        f"leaderboard: {root}": _short_leaderboard(found),
+        f"board: {root}": to_markdown(found.board, columns),
+        f"trust: {root}": to_markdown(summary(found.tables)),
+        f"class weights: {root}": to_markdown(ablation_summary(schemes)),
+        f"tools: {root}": to_markdown(beside_tools(found)),
+    }
+    if "calibration" in found.tables:
+        blocks[f"calibration: {root}"] = to_markdown(found.tables["calibration"].reset_index())
+    if "ensemble_weights" in found.tables:
+        blocks[f"ensembles: {root}"] = to_markdown(weights_summary(found.tables["ensemble_weights"]))
+    if "robustness" in found.tables:
+        broken = found.tables["robustness"]
+        blocks[f"robustness: {root}"] = f"{to_markdown(marked(broken))}\n{note(broken)}\n"
+    if (parent / SPEED).exists():
+        blocks[f"speed: {parent.as_posix()}"] = to_markdown(pd.read_csv(parent / SPEED))
+    return blocks
+
+
+def _short_leaderboard(found: Findings) -> str:
+    """Return the leaderboard in 8 columns, and below it what has to be known of rows."""
+    accuracy = summary(found.tables).set_index("recognizer")["accuracy"]
+    board = found.board.assign(accuracy=found.board["recognizer"].map(accuracy))
+    _, _, rows = to_markdown(board, list(SHORT_COLUMNS)).partition("\n")
+    notes = board[board["status"] != "ok"].groupby("status", sort=False)["recognizer"].agg(", ".join)
+    below = "".join(f"- {names}: {status}\n" for status, names in notes.items())
+    return f"| {' | '.join(SHORT_COLUMNS.values())} |\n{rows}" + (f"\n{below}" if below else "")
+
+
+def _between_markers(text: str, name: str, table: str) -> str:
+    before, marker, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    return before + marker + table + end + after if end else text
