@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from models.files.streams import prepare_streams
 from models.registry import Entry, recognizers
 
 TRAINING_FACES = 28_709
-Way = Callable[[], Iterator[tuple[Run, str, Record]]]
+Way = Callable[[Study], Iterator[tuple[Run, str, Record]]]
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
 
 
@@ -76,9 +76,8 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
         for study, state in zip(studies, states, strict=True):
             _print_states(args, study, state)
         return 0
-    with ExitStack() as stack:
-        ways = _ways(args, studies, seconds, stack)
-        codes = [_execute(*each, votes) for each in zip(studies, states, seconds, ways, strict=True)]
+    with _way(args, studies, seconds) as execute:
+        codes = [_execute(*each, execute, votes) for each in zip(studies, states, seconds, strict=True)]
     compared = Path(args.results) / data.name / Setting(protocol, CLASS_WEIGHTS[0], args.limit, overrides).folder
     if CLASS_WEIGHTS[0] not in schemes and Store(compared).records():
         from benchmark.derive import derive
@@ -116,7 +115,9 @@ def _print_states(args: argparse.Namespace, study: Study, states: Sequence[str])
         print(f"{run.entry.name:20} seed {run.seed}  {state}")
 
 
-def _execute(study: Study, states: Sequence[str], seconds: Mapping[str, float], way: Way, votes: Votes | None) -> int:
+def _execute(
+    study: Study, states: Sequence[str], seconds: Mapping[str, float], execute: Way, votes: Votes | None
+) -> int:
     # Before the runs: a signal that comes while Keras imports matplotlib leaves it in halves, and nothing can draw.
     import seaborn  # noqa: F401
 
@@ -129,7 +130,7 @@ def _execute(study: Study, states: Sequence[str], seconds: Mapping[str, float], 
     todo = [run for run in _unfinished(study, states) if not run.entry.skip()]
     _announce(bar, pending, todo, seconds)
     try:
-        for run, _, record in way():
+        for run, _, record in execute(study):
             if record["status"] == "failed":
                 failed = True
                 tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
@@ -154,21 +155,21 @@ def _execute(study: Study, states: Sequence[str], seconds: Mapping[str, float], 
     return int(failed)
 
 
-def _ways(
-    args: argparse.Namespace, studies: Sequence[Study], seconds: Sequence[Mapping[str, float]], stack: ExitStack
-) -> list[Way]:
-    """Return what does the runs of each study: this process one by one, or a cluster that is at all of them at once."""
+@contextmanager
+def _way(args: argparse.Namespace, studies: Sequence[Study], seconds: Sequence[Mapping[str, float]]) -> Iterator[Way]:
+    """Yield what does the runs of a study: this process, or a cluster that is at those of all studies at once."""
     if not (args.scheduler or args.jobs):
-        return [partial(study.execute, args.rerun) for study in studies]
+        yield partial(Study.execute, rerun=args.rerun)
+        return
     try:
-        from benchmark.runs.cluster import send
-        from benchmark.runs.connection import connect
+        from benchmark.runs.cluster import Cluster, connect
     except ModuleNotFoundError as error:
         raise StudyError(f"--scheduler and --jobs need {error.name}: pip install -e '.[cluster]'") from error
-    sent = send(stack.enter_context(connect(args.scheduler, args.jobs)), studies, args.rerun, seconds)
-    for each in sent:
-        stack.callback(each.withdraw)
-    return [each.execute for each in sent]
+    with (
+        connect(args.scheduler, args.jobs) as client,
+        closing(Cluster(client, studies, args.rerun, seconds)) as cluster,
+    ):
+        yield cluster.execute
 
 
 def _announce(bar: tqdm, pending: Sequence[Run], todo: Sequence[Run], seconds: Mapping[str, float]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -18,21 +19,50 @@ from benchmark.runs.interruption import INTERRUPTED, TERMINATED, Terminated, int
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.options import UsageError, count, parse_overrides
 from benchmark.runs.study import Study
-from models.files.atomic import explain, write_whole
+from models.files.atomic import explain
 from models.inference.pipeline import all_emotions
 from models.networks.checkpoint import forget_trainings
 from models.registry import Entry, Range, find, recognizers
 
-SCORES = ("valid_macro_f1", "valid_accuracy", "fit_seconds")
+if TYPE_CHECKING:
+    import optuna
+
+SCORE = "valid_macro_f1"
 SHOWN = 5
 
 
-def search(study: Study, n_trials: int, earlier: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def open_trials(path: Path, digest: str) -> optuna.Study:
+    """Open the trials that a file of Optuna has; those of other code, data or settings are another study there.
+
+    Raises
+    ------
+    UsageError
+        If the file is damaged.
+    """
+    import optuna
+    from optuna.storages import JournalStorage, journal
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Its default lock is a symbolic link, for which Windows asks an administrator.
+        file = journal.JournalFileBackend(str(path), journal.JournalFileOpenLock(str(path)))
+        storage = JournalStorage(file)
+        others = set(optuna.get_all_study_names(storage)) - {digest}
+        trials = optuna.create_study(storage=storage, study_name=digest, direction="maximize", load_if_exists=True)
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{path}: damaged: move it away, and the search begins anew") from error
+    if others and not trials.trials:
+        print(f"note: {path} was searched with other code, data or settings: begun anew", file=sys.stderr)
+    return trials
+
+
+def search(study: Study, n_trials: int, trials: optuna.Study) -> Iterator[int]:
     """Try parameters of a recognizer, chosen by a tree-structured Parzen estimator from how those before did.
 
     The first trial is the recognizer as it is. Only the splits on which the protocol fits and selects are looked at.
-    A trial depends on the seed, on its number and on those before it alone, so that an interrupted search goes on as
-    if it had not been.
+    A trial depends on the seed, on its number and on those before it alone, and is stored when it is finished. So an
+    interrupted search goes on as if it had not been.
 
     Parameters
     ----------
@@ -40,14 +70,14 @@ def search(study: Study, n_trials: int, earlier: pd.DataFrame) -> Iterator[pd.Da
         Of one run: its recognizer, with a search space, its seed, data and setting.
     n_trials : int
         In all, with the earlier ones.
-    earlier : DataFrame
-        What was yielded before.
+    trials : optuna.Study
+        Where they are stored: a trial has the ``valid_macro_f1`` as its value, if it did not fail, and as
+        attributes ``valid_accuracy`` and ``fit_seconds``, or its ``error``.
 
     Yields
     ------
-    DataFrame
-        A row each trial so far, index ``trial``: the parameters, `SCORES`, ``error``, empty where there was none, and
-        ``digest``, of all that the search depends on.
+    int
+        How many trials there are.
 
     References
     ----------
@@ -57,37 +87,34 @@ def search(study: Study, n_trials: int, earlier: pd.DataFrame) -> Iterator[pd.Da
     """
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     (run,) = study.runs
     fixed = study.fixed(run.entry.name)
     space = {name: _distribution(values) for name, values in run.entry.space.items() if name not in fixed}
-    rows = earlier.to_dict("index")
-    for number in range(n_trials):
-        if number in rows:
-            continue
+    for number in range(len(trials.trials), n_trials):
         # A sampler's own seed would make a trial depend on how many were drawn since the start of this process.
         sampler = optuna.samplers.TPESampler(seed=run.seed * 100_003 + number)
-        trials = optuna.create_study(direction="maximize", sampler=sampler)
-        for row in rows.values():
-            if not row["error"]:
-                params = {name: row[name] for name in space}
-                trials.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=row[SCORES[0]]))
-        made = study.make(run)
-        chosen = trials.ask(space).params if number else {name: made.get_params()[name] for name in space}
-        rows[number] = {**chosen, **_tried(study, made.set_params(**chosen)), "digest": study.digest(run)}
-        yield pd.DataFrame.from_dict(rows, orient="index").rename_axis("trial")
+        drawn = optuna.create_study(direction="maximize", sampler=sampler)
+        drawn.add_trials(trials.get_trials(states=[optuna.trial.TrialState.COMPLETE]))
+        recognizer = study.make(run)
+        recipe = {name: recognizer.get_params()[name] for name in space}
+        params = drawn.ask(space).params if number else recipe
+        result = _try(study, recognizer.set_params(**params))
+        trials.add_trial(optuna.trial.create_trial(params=params, distributions=space, **result))
+        yield number + 1
 
 
-def _tried(study: Study, recognizer: Any) -> dict[str, Any]:
-    """Fit on the one split, score on the other."""
+def _try(study: Study, recognizer: Any) -> dict[str, Any]:
+    """Fit on the one split, score on the other; return what Optuna stores of it."""
+    from optuna.trial import TrialState
+
     select = study.data[study.setting.protocol.select]
     try:
         seconds = fit(recognizer, study.data, study.setting)
         scores = evaluate(select.y, all_emotions(recognizer, select.X))
     except Exception as error:  # whatever a recognizer raises is its row in the table
-        return {**dict.fromkeys(SCORES), "error": f"{type(error).__name__}: {error}".splitlines()[0]}
-    found = (scores["macro_f1"], scores["accuracy"], seconds)
-    return {**dict(zip(SCORES, found, strict=True)), "error": ""}
+        return {"state": TrialState.FAIL, "user_attrs": {"error": f"{type(error).__name__}: {error}".splitlines()[0]}}
+    attributes = {"valid_accuracy": scores["accuracy"], "fit_seconds": seconds}
+    return {"value": scores["macro_f1"], "user_attrs": attributes}
 
 
 def _distribution(values: Range | tuple[Any, ...]) -> Any:
@@ -100,20 +127,9 @@ def _distribution(values: Range | tuple[Any, ...]) -> Any:
     return FloatDistribution(values.low, values.high, log=values.log)
 
 
-def recipe(entry: Entry, row: Mapping[str, Any]) -> str:
-    """Return the line that makes the recognizer of a trial, to be pasted into its factory."""
-    made = entry.make()
-    made.set_params(**{name: _plain(row[name], values) for name, values in entry.space.items() if name in row})
-    default = type(made)().get_params()
-    given = [f"{name}={value!r}" for name, value in made.get_params().items() if value != default[name]]
-    return f"return {type(made).__name__}({', '.join([*given, 'random_state=random_state'])})"
-
-
-def _plain(value: Any, values: Range | tuple[Any, ...]) -> Any:
-    """Return a value as one writes it: of a range four digits, or a whole number."""
-    if not isinstance(values, Range):
-        return next(each for each in values if each == value)
-    return float(f"{value:.4g}") if isinstance(values.low, float) else int(value)
+def _plain(value: Any) -> Any:
+    """Return a value as one writes it: a number with four digits."""
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -160,46 +176,45 @@ def _main(args: argparse.Namespace) -> int:
     data = load_dataset(args.data, limit=args.limit)
     setting = Setting(PROTOCOLS[args.protocol], limit=args.limit, overrides=fixed)
     study = Study([entry], [args.seed], data, setting, args.results / data.name / setting.folder)
-    path = args.results / data.name / "tuning" / f"{setting.folder}-{entry.name}-seed{args.seed}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = _read(path, study.digest(study.runs[0]))
+    path = args.results / data.name / "tuning" / f"{setting.folder}-{entry.name}-seed{args.seed}.journal"
     try:
-        found = search(study, args.trials, table)
-        for tried in tqdm(found, initial=len(table), total=args.trials, unit="trial", disable=None):
-            write_whole(path, tried.to_csv().encode())
-            forget_trainings()
-            table = tried
+        trials = open_trials(path, study.digest(study.runs[0]))
     except ModuleNotFoundError as error:
         raise UsageError(f"the search needs {error.name}: pip install -e '.[tune]'") from error
-    _print(entry, table, path)
+    done = search(study, args.trials, trials)
+    for _ in tqdm(done, initial=len(trials.trials), total=args.trials, unit="trial", disable=None):
+        forget_trainings()
+    _print(entry, setting, trials, path)
     if data.note:
         print(f"note: {data.note}", file=sys.stderr)
     return 0
 
 
-def _read(path: Path, digest: str) -> pd.DataFrame:
-    """Return the stored trials, but none that another code, data or setting made."""
-    if not path.exists():
-        return pd.DataFrame()
-    text = {"digest": str, "error": str}  # a digest may look like a number
-    table = pd.read_csv(path, index_col="trial", float_precision="round_trip", dtype=text).fillna({"error": ""})
-    fresh = table[table["digest"] == digest]
-    if len(fresh) < len(table):
-        print(f"note: {path} was searched with other code, data or settings: begun anew", file=sys.stderr)
-    return fresh
+def table(trials: optuna.Study) -> pd.DataFrame:
+    """Return a row each trial, index ``trial``: its parameters, its scores, and its ``error``, NaN where there is none.
+
+    Where every trial failed there is no score.
+    """
+    rows = [{**trial.params, SCORE: trial.value, "error": None, **trial.user_attrs} for trial in trials.trials]
+    return pd.DataFrame(rows).rename_axis("trial")
 
 
-def _print(entry: Entry, table: pd.DataFrame, path: Path) -> None:
-    done = table[table["error"] == ""].sort_values(SCORES[0], ascending=False)
-    failed = len(table) - len(done)
+def _print(entry: Entry, setting: Setting, trials: optuna.Study, path: Path) -> None:
+    rows = table(trials)
+    done = rows[rows["error"].isna()].drop(columns="error").sort_values(SCORE, ascending=False)
     if not len(done):
-        raise UsageError(f"every trial failed: {table['error'].iloc[-1]}")
+        raise UsageError(f"every trial failed: {rows['error'].iloc[-1]}")
     shown = done.head(SHOWN)
     if 0 in done.index and 0 not in shown.index:
         shown = pd.concat([shown, done.loc[[0]]])
-    print(shown.drop(columns=["error", "digest"]).to_string(float_format="%.4g"))
-    print(f"\nTrial 0 is {entry.name} as it is. Of trial {done.index[0]}, for {entry.module}:\n")
-    print(f"    {recipe(entry, done.iloc[0])}\n\n{path}: {len(table)} trials{f', {failed} failed' if failed else ''}")
+    print(shown.to_string(float_format="%.4g"))
+    best = {name: _plain(value) for name, value in trials.best_params.items()}
+    fixed = setting.overrides.get(entry.name, {})
+    changes = Setting(setting.protocol, overrides={entry.name: {**fixed, **best}}).changes
+    print(f"\nTrial 0 is {entry.name} as it is. Trial {trials.best_trial.number} is the best:\n")
+    print(f"    python -m benchmark.run --only {entry.name} --set {shlex.join(changes)}\n")
+    failed = len(rows) - len(done)
+    print(f"{path}: {len(rows)} trials{f', {failed} failed' if failed else ''}")
 
 
 if __name__ == "__main__":

@@ -1,37 +1,110 @@
-"""Runs of a study on other processes or machines: the workers of a Dask cluster, or local ones.
+"""Runs of studies on the workers of a Dask cluster, or on local ones.
 
-A worker gets the faces once, does a run in a folder of its own and sends its files back; one writer, here, stores them.
-So no disk has to be shared. Every run takes a whole worker; ensembles, which only combine what is stored, stay here.
+This process has the list of runs and sends the next one to a worker that is free. A worker gets the faces once, does
+each run in a process and a folder of its own, and returns its files, which are stored here: no disk has to be shared.
 """
 
 from __future__ import annotations
 
-import json
+import logging
+import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from multiprocessing import current_process
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from distributed import Client, Future, wait
+import dask
+from distributed import Client, Future, LocalCluster, get_worker
 from distributed.client import ClosedClientError
 from filelock import BaseFileLock
 from filelock import Timeout as Locked
 
-from benchmark.runs.connection import START, Workers
+from benchmark.data import Dataset
+from benchmark.data.protocol import Setting
+from benchmark.runs.own_process import do_alone
 from benchmark.runs.record_store import Record
 from benchmark.runs.study import Run, Study, StudyError
-from benchmark.runs.worker import SOFTWARE, Files, Job, fit_there
-from models.artifacts.forms import SUFFIXES, parts
-from models.files.atomic import write_whole
+from models.artifacts.cards import LIBRARIES
+from models.files.code_digest import project_digest
 
-PATIENCE = 60  # seconds without a worker after which the study gives up
-CHECK = 2  # seconds between looks at the cluster
+CONNECT = 15  # seconds to find the scheduler
+PATIENCE = 60  # seconds without a worker, or for the files of a run to come
+CHECK = 0.2  # seconds between looks at the workers
+TRIES = 3  # workers that a run may lose: one that ends its worker would end them all
+Done = tuple[Run, str, Record]
+Times = Mapping[str, float]
+START = "dask worker tcp://HOST:8786 --nthreads 1 --no-nanny"
+CODE = project_digest()  # what this process runs, even if the files are edited meanwhile
 
 
-def send(client: Client, studies: Sequence[Study], rerun: bool, seconds: Sequence[Mapping[str, float]]) -> list[Sent]:
-    """Send every run of some studies that is not fresh to a cluster.
+@contextmanager
+def connect(scheduler: str | None, jobs: int) -> Iterator[Client]:
+    """Connect with a cluster, or start local workers.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address, ``tcp://HOST:8786``.
+    jobs : int
+        Local workers where no scheduler is given: threads of this process, since each run has a process of its own.
+        The cores are divided among them, because libraries with more threads than cores wait for one another.
+
+    Raises
+    ------
+    StudyError
+        If no scheduler answers.
+    """
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is lost is said here, once
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=CONNECT)
+        except (OSError, ValueError) as error:
+            raise StudyError(f"{scheduler}: no scheduler answers: start one there with: dask scheduler") from error
+        with client:
+            yield client
+        return
+    dask.config.set({"distributed.worker.profile.enabled": False})
+    options = {"processes": False, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
+    with LocalCluster(n_workers=jobs, **options) as cluster, Client(cluster) as client:
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+        for place, address in enumerate(client.nthreads() if len(cores) >= jobs else ()):
+            part = cores[place * len(cores) // jobs : (place + 1) * len(cores) // jobs]
+            # Of the thread that does the runs: a process has the cores of the thread that starts it.
+            client.submit(os.sched_setaffinity, 0, part, workers=[address]).result()
+        yield client
+
+
+@contextmanager
+def _scheduler_is_there() -> Iterator[None]:
+    """Say in one line that the scheduler was lost."""
+    try:
+        yield
+    except (CancelledError, ClosedClientError, OSError) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise  # of the results folder
+        raise StudyError("the scheduler was lost: start it again, and the same command goes on") from error
+
+
+@dataclass
+class Task:
+    """A run for a worker: its state before, the lock that keeps others from it, and how many workers it lost."""
+
+    study: Study
+    run: Run
+    state: str
+    lock: BaseFileLock
+    lost: int = 0
+
+
+class Cluster:
+    """The runs of some studies, and the workers that do them.
 
     Parameters
     ----------
@@ -40,171 +113,137 @@ def send(client: Client, studies: Sequence[Study], rerun: bool, seconds: Sequenc
         Of the same data.
     rerun : bool
     seconds : sequence of mapping of str to float
-        Expected times by recognizer, of each study: the longest of all start first, so that none of them ends alone.
-
-    Raises
-    ------
-    StudyError
-        If no worker can be used, or the scheduler is lost.
+        Expected times by recognizer, of each study: the longest of all runs start first, so that none ends alone.
     """
-    workers = Workers(client)
-    sent = [Sent(client, study, rerun, workers) for study in studies]
-    runs = [(each, run, known) for each, known in zip(sent, seconds, strict=True) for run in each.study.runs]
-    runs.sort(key=lambda item: -item[2].get(item[1].entry.name, float("inf")))
-    with _scheduler():
-        for place, (each, run, _) in enumerate(runs):
-            each.send(run, -place)
-    return sent
 
+    def __init__(self, client: Client, studies: Sequence[Study], rerun: bool, seconds: Sequence[Times]) -> None:
+        self.client, self.studies, self.rerun = client, studies, rerun
+        self._faces: dict[str, Future] = {}  # by address, of the workers that can be used
+        self._refused: set[str] = set()
+        self._away: dict[str, tuple[Task, Future]] = {}  # by address of the worker
+        self._done: dict[Study, list[Done]] = {study: [] for study in studies}
+        self._seen = float("-inf")  # when there was a worker that can be used
+        runs = [(study, run, known) for study, known in zip(studies, seconds, strict=True) for run in study.runs]
+        runs.sort(key=lambda item: -item[2].get(item[1].entry.name, float("inf")))
+        self._queue = [task for study, run, _ in runs for task in self._tasks_of(study, run)]
 
-@contextmanager
-def _scheduler() -> Iterator[None]:
-    """Say in one line that the scheduler was lost."""
-    try:
-        yield
-    except (CancelledError, ClosedClientError, OSError) as error:
-        if isinstance(error, OSError) and error.filename:
-            raise  # of the results folder
-        raise StudyError(
-            "the scheduler was lost: finished runs are kept, the same command goes on when it runs again"
-        ) from error
+    def _tasks_of(self, study: Study, run: Run) -> Iterator[Task]:
+        """Yield a task, unless the run is to be done here or another process is at it."""
+        state, entry = study.state(run, self.rerun), run.entry
+        if state in ("fresh", "broken") or entry.members or entry.skip() or study.fitted_before(run, self.rerun):
+            return
+        lock = study.store.lock(entry.name, run.seed)
+        with suppress(Locked):
+            lock.acquire(blocking=False)
+            yield Task(study, run, state, lock)
 
-
-@dataclass(frozen=True)
-class Away:
-    """A run that was sent away: its former state, its lock, its priority, and to which workers it is bound, if any."""
-
-    run: Run
-    state: str
-    lock: BaseFileLock
-    priority: int
-    bound: frozenset[str] | None = None
-
-
-class Sent:
-    """The runs of a study that a cluster is at."""
-
-    def __init__(self, client: Client, study: Study, rerun: bool, workers: Workers) -> None:
-        self.client = client
-        self.study = study
-        self.rerun = rerun
-        self.done: list[Run] = []
-        self._workers = workers
-        self._away: dict[Future, Away] = {}
-        with _scheduler():
-            workers.look()
-            self._faces = workers.give(study.data)
-
-    def execute(self) -> Iterator[tuple[Run, str, Record]]:
-        """Yield what `Study.execute` yields: what comes back, then the ensembles and what else is left, done here.
+    def execute(self, study: Study) -> Iterator[Done]:
+        """Yield what `Study.execute` yields: what workers do, then the ensembles and what else is left, done here.
 
         Raises
         ------
         StudyError
             If the scheduler or all workers are lost. What ended before is stored.
         """
-        try:
-            with _scheduler():
-                yield from self._collect()
-        finally:
-            self.withdraw()
-        yield from self.study.execute(self.rerun, [run for run in self.study.runs if run not in self.done])
+        ended, done = [], self._done[study]
+        while done or any(task.study is study for task in self._unfinished()):
+            if done:
+                ended.append(done[0][0])
+                yield done.pop(0)
+            else:
+                self._step()
+        yield from study.execute(self.rerun, [run for run in study.runs if run not in ended])
 
-    def send(self, run: Run, priority: int) -> None:
-        """Send a run away, unless it is to be done here or another process is at it."""
-        state = self.study.state(run, self.rerun)
-        if state in ("fresh", "broken") or run.entry.members or run.entry.skip():
-            return
-        if self.study.is_fitted(run, self.rerun):  # what is left of it takes no cluster
-            return
-        lock = self.study.store.lock(run.entry.name, run.seed)
-        with suppress(Locked):
-            lock.acquire(blocking=False)
-            self._submit(Away(run, state, lock, priority))
-
-    def _collect(self) -> Iterator[tuple[Run, str, Record]]:
-        """Store what comes back, and yield it."""
-        seen = time.monotonic()
-        while self._away:
-            done = set()
-            with suppress(TimeoutError):
-                done = wait(list(self._away), timeout=CHECK, return_when="FIRST_COMPLETED").done
-            self._workers.look()
-            for future in done:
-                away = self._away.pop(future)
-                record = self._store(away, future)
-                if record is not None:
-                    self.done.append(away.run)
-                    yield away.run, away.state, record
-            if self._workers.here():
-                seen = time.monotonic()
-                self._send_again()
-            elif time.monotonic() - seen > PATIENCE:
-                raise StudyError(f"all workers were lost: start some with: {START}, and the same command goes on")
-
-    def withdraw(self) -> None:
-        """Leave what is not finished to others."""
+    def close(self) -> None:
+        """End the runs that are not finished, and leave them to others."""
         with suppress(CancelledError, ClosedClientError, OSError):
-            self.client.cancel(list(self._away))
-        for away in self._away.values():
-            away.lock.release()
-        self._away.clear()
+            self.client.cancel([future for _, future in self._away.values()])
+        for task in self._unfinished():
+            task.lock.release()
+        self._queue, self._away = [], {}
 
-    def _submit(self, away: Away) -> None:
-        job = Job(away.run.entry.name, away.run.seed, self.study.setting, self._faces, SOFTWARE)
-        workers = self._workers.usable() if self._workers.refused else None
-        future = self.client.submit(fit_there, job, workers=workers, pure=False, priority=away.priority)
-        self._away[future] = replace(away, bound=frozenset(workers) if workers else None)
+    def _unfinished(self) -> list[Task]:
+        return [*self._queue, *(task for task, _ in self._away.values())]
 
-    def _send_again(self) -> None:
-        """Send what has not begun again where workers can be used that were not there when it was sent.
+    @_scheduler_is_there()
+    def _step(self) -> None:
+        """Store what is finished, send runs to the workers that are free, and wait a little."""
+        self._look()
+        for address in [address for address, (_, future) in self._away.items() if future.done()]:
+            self._store(*self._away.pop(address))
+        for address in sorted(self._faces.keys() - self._away.keys())[: len(self._queue)]:
+            task = self._queue.pop(0)
+            arguments = task.run, task.study.setting, task.study.code, self._faces[address]
+            self._away[address] = task, self.client.submit(do_there, *arguments, workers=[address], pure=False)
+        time.sleep(CHECK)
 
-        Dask keeps a run that is bound to some workers for these, whoever joins and whoever leaves.
-        """
-        here = self._workers.here()
-        bound = [future for future, away in self._away.items() if away.bound and here - away.bound]
-        begun = self._workers.begun() if bound else set()
-        for future in bound:
-            if future.key not in begun and not future.done():
-                away = self._away.pop(future)
-                self.client.cancel([future])
-                self._submit(away)
+    def _look(self) -> None:
+        """Check the workers that joined, and have the runs of those that left done again."""
+        here = self.client.nthreads().keys()
+        joined = here - self._faces.keys() - self._refused
+        for address, reason in reasons(self.client, joined).items() if joined else ():
+            if reason:
+                self._refused.add(address)
+                print(f"note: without {address}: {reason}", file=sys.stderr)
+            else:
+                with suppress(TimeoutError):  # it left meanwhile
+                    self._faces[address] = self.client.scatter(self.studies[0].data, workers=[address], hash=False)
+        self._faces = {address: faces for address, faces in self._faces.items() if address in here}
+        for address in self._away.keys() - here:
+            self._lose(*self._away.pop(address))
+        if self._faces:
+            self._seen = time.monotonic()
+        elif self._queue and time.monotonic() - self._seen > PATIENCE:
+            raise StudyError(f"no worker can be used: start some with: {START}, and the same command goes on")
 
-    def _store(self, away: Away, future: Future) -> Record | None:
-        """Return the record of a run, stored; None where the worker was refused, and another one has the run now."""
-        error = future.exception()
-        if error is None:
-            address, answer = future.result()
-            if isinstance(answer, str):
-                self._workers.refuse(address, answer)
-                self._submit(away)
-                return None
-            record = take(self.study, answer)
-        elif self._workers.look():
-            self._submit(away)
-            return None
+    def _store(self, task: Task, future: Future) -> None:
+        if future.status == "error":
+            self._finish(task, task.study.fail(task.run, repr(future.exception())))
+            return
+        try:
+            record, files = future.result(timeout=PATIENCE)
+        except (CancelledError, TimeoutError):
+            self._lose(task, future)
         else:
-            failed = {"status": "failed", "error": f"{type(error).__name__}: {error}".splitlines()[0], "traceback": ""}
-            record = self.study.keep({**self.study.facts(away.run), **failed})
-        away.lock.release()
-        return record
+            self._finish(task, task.study.store.take(record, files))
+
+    def _lose(self, task: Task, future: Future) -> None:
+        future.cancel()
+        task.lost += 1
+        if task.lost < TRIES:
+            self._queue.insert(0, task)
+        else:
+            self._finish(task, task.study.fail(task.run, f"{TRIES} workers were lost at it: give them more memory"))
+
+    def _finish(self, task: Task, record: Record) -> None:
+        task.lock.release()
+        self._done[task.study].append((task.run, task.state, record))
 
 
-def take(study: Study, files: Files) -> Record:
-    """Store the files of a run; the record comes last, so that what has a record is complete.
+def reasons(client: Client, workers: set[str]) -> dict[str, str]:
+    """Return why each of some workers cannot be used, or an empty string."""
+    versions: Any = client.get_versions(packages=LIBRARIES)  # its own check names no worker
+    ours, found = versions["client"]["packages"], {}
+    for address, answer in client.run(reason_there, CODE, workers=sorted(workers), on_error="return").items():
+        theirs = versions["workers"][address]["packages"]
+        others = [f"{name} {theirs[name]} where it is {ours[name]} here" for name in ours if theirs[name] != ours[name]]
+        reason = str(answer) or ", ".join(others)
+        found[address] = f"{reason}: install the same there, and start it again with: {START}" if reason else ""
+    return found
 
-    A failed run never takes the place of a finished one, and no copy of an earlier model stays beside the new one.
-    """
-    (name,) = (name for name in files if name.startswith("runs/") and name.endswith(".json"))
-    record = json.loads(files[name])
-    if record["status"] != "ok":
-        return study.keep(record)
-    for suffix in SUFFIXES:
-        copy = f"models/{parts(Path(record['artifact']))[0]}{suffix}"
-        if copy not in files:
-            (study.store.root / copy).unlink(missing_ok=True)
-    for each in sorted(files, key=lambda each: each == name):
-        path = study.store.root / each
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, files[each])
-    return record
+
+def reason_there(code: str) -> str:
+    """Return why this worker cannot be used by a job with some code, or an empty string."""
+    if current_process().daemon:
+        return "it is under a nanny and may start no processes"
+    return "" if CODE == project_digest() == code else "its code is not that of this job"
+
+
+def do_there(run: Run, setting: Setting, code: dict[str, str], data: Dataset) -> tuple[Record, dict[str, bytes]]:
+    """Do a run on a worker, in a process that ends once nobody waits for it; return its record and its files."""
+    task = get_worker().state.tasks[get_worker().get_current_task()]
+    with TemporaryDirectory() as folder:
+        study = Study([run.entry], [run.seed], data, setting, Path(folder), alone=True, code=code)
+        record = do_alone(study, run, fit=True, is_wanted=lambda: task.state == "executing")
+        paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+        return record, {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

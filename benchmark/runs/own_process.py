@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from benchmark.runs.study import Run, Study
 
 
-def do_alone(study: Study, run: Run, fit: bool) -> Record:
+def do_alone(study: Study, run: Run, fit: bool, is_wanted: Callable[[], bool] = lambda: True) -> Record:
     """Do and store a run as `Study.do` does, in a new process, which ends with this one however that ends.
+
+    Parameters
+    ----------
+    study, run, fit
+        As of `Study.do`.
+    is_wanted : callable
+        Is asked every second; the process ends early once the answer is no.
 
     Returns
     -------
@@ -35,6 +43,9 @@ def do_alone(study: Study, run: Run, fit: bool) -> Record:
     process.start()
     sender.close()
     try:
+        while not receiver.poll(1):
+            if not is_wanted():
+                process.terminate()
         answer = receiver.recv()
         if isinstance(answer, OSError):
             raise answer
@@ -42,7 +53,7 @@ def do_alone(study: Study, run: Run, fit: bool) -> Record:
     except EOFError:
         process.join()
         reason = f"its process ended with exit code {process.exitcode}: it may have needed more memory than there is"
-        record = study.keep({**study.facts(run), "status": "failed", "error": reason, "traceback": ""})
+        record = study.fail(run, reason)
     finally:
         process.terminate()
         process.join()
@@ -66,7 +77,7 @@ def _do(study: Study, run: Run, fit: bool, sender: Connection) -> None:
     end_with_parent()
     if code_digest(run.entry.module) != study.code[run.entry.name]:
         reason = "its code was edited since this job began: start the job again"
-        sender.send(study.keep({**study.facts(run), "status": "failed", "error": reason, "traceback": ""}))
+        sender.send(study.fail(run, reason))
         return
     try:
         sender.send(study.do(run, fit))

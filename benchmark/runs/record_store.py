@@ -16,6 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from models.artifacts.forms import SUFFIXES, parts
 from models.files.atomic import sha256, write_json, write_whole
 from models.labels import EMOTIONS
 
@@ -151,6 +152,28 @@ class Store:
         full["checksum"] = checksum(full)
         write_json(path, full)
         return full
+
+    def keep(self, record: Record) -> Record:
+        """Store a run that failed or was skipped, but not in the place of a finished one."""
+        earlier = self.read(record["recognizer"], record["seed"])
+        return record if earlier and earlier["status"] == "ok" else self.write(record)
+
+    def take(self, record: Record, files: Mapping[str, bytes]) -> Record:
+        """Store a run of another folder, with its files by their paths there.
+
+        The record comes last, so that what has a record is complete. No copy of an earlier model stays beside the new
+        one.
+        """
+        if record["status"] != "ok":
+            return self.keep(record)
+        stem, _ = parts(Path(record["artifact"]))
+        for name in {f"models/{stem}{suffix}" for suffix in SUFFIXES} - files.keys():
+            (self.root / name).unlink(missing_ok=True)
+        last = self.path(record["recognizer"], record["seed"])
+        for path in sorted((self.root / name for name in files), key=lambda path: path == last):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, files[path.relative_to(self.root).as_posix()])
+        return record
 
     def probabilities(self, record: Mapping[str, Any]) -> Probabilities:
         """Return the stored probabilities of a finished run."""

@@ -19,13 +19,16 @@ from benchmark.runs.freshness import load_finished, run_digest
 from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.own_process import do_alone
-from benchmark.runs.record_store import Record, Store
+from benchmark.runs.record_store import Probabilities, Record, Store
 from models.artifacts.cards import versions
 from models.artifacts.save_load import ArtifactError, save
 from models.files.code_digest import code_digest
 from models.networks.checkpoint import forget_trainings
 from models.networks.processor import has_bfloat16, processor
 from models.registry import Entry
+
+# What the card of a model says of its run.
+CARD = ("recognizer", "family", "seed", "dataset", "data_fingerprint", "protocol", "class_weight", "limit")
 
 
 class StudyError(RuntimeError):
@@ -60,6 +63,8 @@ class Study:
     alone : bool
         Do each run in a process of its own, whose memory is measured, and time its predictions in another, on one core.
         Otherwise all is done and measured in this process: quicker, but the costs are then of all that it did.
+    code : dict of str to str, optional
+        Digests of the recognizers' code by name, where they are known.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Study:
         setting: Setting,
         root: Path,
         alone: bool = False,
+        code: dict[str, str] | None = None,
     ) -> None:
         self.entries = {entry.name: entry for entry in entries}
         self.runs = [Run(entry, seed) for seed in seeds for entry in entries]
@@ -77,8 +83,8 @@ class Study:
         self.setting = setting
         self.store = Store(root)
         self.alone = alone
-        # As it is by now, whatever becomes of the files meanwhile.
-        self.code = {entry.name: code_digest(entry.module) for entry in entries}
+        # As it is by now, even if the files are edited meanwhile.
+        self.code = code or {entry.name: code_digest(entry.module) for entry in entries}
 
     def state(self, run: Run, rerun: bool = False) -> str:
         """Return ``fresh``, or why the run has to be done: missing, failed, skipped, stale, rerun or broken."""
@@ -150,52 +156,38 @@ class Study:
 
         Whatever the recognizer raises is in the record.
         """
-        facts = self.facts(run)
-        reason = run.entry.skip() or self._skipped_member(run)
-        if reason:
-            return self.keep({**facts, "status": "skipped", "error": reason})
+        if reason := run.entry.skip() or self._skipped_member(run):
+            return self.store.keep({**self.facts(run), "status": "skipped", "error": reason})
         try:
-            facts["digest"] = self.digest(run)
-            outcome = self._outcome(run, fit)
-            scores = {
-                "valid": evaluate(outcome.probabilities.y_valid, outcome.probabilities.valid),
-                "test": evaluate(outcome.probabilities.y_test, outcome.probabilities.test),
-            }
-            found = calibration(outcome.probabilities, outcome.recognizer.temperature_)
-            ensemble = {"weights": getattr(outcome.recognizer, "weights_", {})} if run.entry.members else {}
-            about = {**_card(facts), "valid": scores["valid"], **({"ensemble": ensemble} if ensemble else {})}
-            card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
-            artifact = self.store.root / "models" / card["artifact"]
-            if self.alone and not run.entry.members:
-                outcome.cost["ms_per_face"] = measure(artifact)["batch_ms"]
+            record, probabilities = self._scored(run, self.digest(run), self._outcome(run, fit))
         except Exception as error:  # whatever a recognizer raises is its row in the board
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
-            return self.keep({**facts, "status": "failed", "error": summary, "traceback": traceback.format_exc()})
-        outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact.stat().st_size / MB
-        record = self.store.write(
-            {
-                **facts,
-                "status": "ok",
-                "error": "",
-                "params": card["params"],
-                **scores,
-                "calibration": found,
-                "cost": outcome.cost,
-                "history": outcome.history,
-                "artifact": card["artifact"],
-                "artifact_sha256": card["sha256"],
-                "members": self._member_probabilities(run),
-                "ensemble": ensemble,
-            },
-            outcome.probabilities,
-        )
+            return self.fail(run, summary, traceback.format_exc())
+        record = self.store.write(record, probabilities)
         forget_trainings()
         return record
 
-    def keep(self, record: Record) -> Record:
-        """Store a run that failed or was skipped, but not in the place of a finished one."""
-        kept = self.store.read(record["recognizer"], record["seed"])
-        return record if kept and kept["status"] == "ok" else self.store.write(record)
+    def _scored(self, run: Run, digest: str, outcome: Outcome) -> tuple[Record, Probabilities]:
+        """Save the recognizer of a run; return the record and the probabilities that are to be stored."""
+        facts, is_ensemble, found = self.facts(run), bool(run.entry.members), outcome.probabilities
+        valid, test = evaluate(found.y_valid, found.valid), evaluate(found.y_test, found.test)
+        ensemble = {"weights": getattr(outcome.recognizer, "weights_", {})} if is_ensemble else {}
+        about = {**{key: facts[key] for key in CARD}, "valid": valid, **({"ensemble": ensemble} if ensemble else {})}
+        card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
+        artifact = self.store.root / "models" / card["artifact"]
+        if self.alone and not is_ensemble:
+            outcome.cost["ms_per_face"] = measure(artifact)["batch_ms"]
+        outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact.stat().st_size / MB
+        scores = {"valid": valid, "test": test, "calibration": calibration(found, outcome.recognizer.temperature_)}
+        record = {**facts, "digest": digest, "status": "ok", "error": "", "params": card["params"], **scores}
+        record |= {"cost": outcome.cost, "history": outcome.history}
+        record |= {"artifact": card["artifact"], "artifact_sha256": card["sha256"]}
+        record |= {"members": self._member_probabilities(run), "ensemble": ensemble}
+        return record, found
+
+    def fail(self, run: Run, error: str, trace: str = "") -> Record:
+        """Store that a run failed, with the reason; return the record."""
+        return self.store.keep({**self.facts(run), "status": "failed", "error": error, "traceback": trace})
 
     def _skipped_member(self, run: Run) -> str:
         finished = self._member_probabilities(run)
@@ -205,7 +197,7 @@ class Study:
 
     def _outcome(self, run: Run, fit: bool) -> Outcome:
         if not run.entry.members:
-            earlier, fitted = self._fitted_before(run, fit) or (None, self.make(run))
+            earlier, fitted = self.fitted_before(run, fit) or (None, self.make(run))
             return run_recognizer(fitted, self.data, self.setting, earlier)
         members = {}
         for name in run.entry.members:
@@ -215,11 +207,7 @@ class Study:
             members[name] = record, self.store.probabilities(record)
         return run_ensemble(self.make(run), members)
 
-    def is_fitted(self, run: Run, fit: bool) -> bool:
-        """Return whether `do` would find the model of another protocol."""
-        return self._fitted_before(run, fit) is not None
-
-    def _fitted_before(self, run: Run, fit: bool) -> tuple[Record, Any] | None:
+    def fitted_before(self, run: Run, fit: bool) -> tuple[Record, Any] | None:
         """Return record and recognizer of a fresh run that differs in the validation split alone, if there is one."""
         if fit or getattr(self.make(run), "uses_validation", True):
             return None
@@ -227,8 +215,8 @@ class Study:
             if protocol == self.setting.protocol or protocol.fit != self.setting.protocol.fit:
                 continue
             setting = replace(self.setting, protocol=protocol)
-            other = Study([run.entry], [run.seed], self.data, setting, self.store.root.parent / setting.folder)
-            other.code = self.code
+            root = self.store.root.parent / setting.folder
+            other = Study([run.entry], [run.seed], self.data, setting, root, code=self.code)
             record = other.store.read(run.entry.name, run.seed)
             if record is None or other.state(run) != "fresh":
                 continue
@@ -261,8 +249,3 @@ def environment() -> Record:
     """Return what a run is made with."""
     machine = {"platform": platform.platform(), "processor": processor(), "bfloat16": has_bfloat16()}
     return {**machine, "cores": os.cpu_count(), "versions": versions()}
-
-
-def _card(facts: Record) -> Record:
-    keys = ("recognizer", "family", "seed", "dataset", "data_fingerprint", "protocol", "class_weight", "limit")
-    return {key: facts[key] for key in keys}

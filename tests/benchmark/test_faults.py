@@ -152,9 +152,8 @@ def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp
     assert unharmed(root) == unharmed(undisturbed[0])
 
 
-@pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_asked_to_end_it_writes_the_board_of_what_is_finished(sent, code, tmp_path):
     setting = ["--limit", "100", "--set", "cnn.epochs=100000", "cnn.patience=100000"]
     do(["--only", "majority", *setting], tmp_path)
@@ -241,6 +240,7 @@ def test_a_lock_is_released_by_its_owners_death(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_without_space_it_says_so_and_loses_nothing(tmp_path):
     do(["--only", "majority", "--limit", "100"], tmp_path)
     (root,) = tmp_path.glob("synthetic/*")

@@ -48,6 +48,22 @@ def test_a_failure_keeps_its_error_and_no_probabilities(store, record):
     assert "probabilities_sha256" not in json.loads(store.path("cnn", 0).read_text())
 
 
+def test_a_run_of_another_folder_takes_the_place_of_all_forms_of_the_old_one(tmp_path, record, probabilities):
+    there, here = Store(tmp_path / "there"), Store(tmp_path / "here")
+    written = there.write(record("cnn", [0] * 7, [0] * 7, artifact="cnn.h5"), probabilities)
+    files = {path.relative_to(there.root).as_posix(): path.read_bytes() for path in there.root.rglob("*.*")}
+    files |= {f"models/{name}": b"new" for name in ("cnn.h5", "cnn.json")}
+    (here.root / "models").mkdir(parents=True)
+    for name in ("cnn.h5", "cnn.json", "cnn.tflite", "cnn.int8.tflite", "cnn_aug.h5"):
+        (here.root / "models" / name).write_bytes(b"old")
+    assert here.take(written, files) == here.read("cnn", 0) == written
+    assert here.is_intact(written)
+    content = {path.name: path.read_bytes() for path in (here.root / "models").iterdir()}
+    assert content == {"cnn.h5": b"new", "cnn.json": b"new", "cnn_aug.h5": b"old"}
+    failed = {**written, "status": "failed"}
+    assert here.take(failed, {}) == failed and here.read("cnn", 0) == written
+
+
 def test_two_seeds_are_two_records(store, record, probabilities):
     for seed in (0, 1):
         store.write(record("majority", [0] * 7, [0] * 7, seed=seed), probabilities)

@@ -175,7 +175,11 @@ def test_recognizers_reach_their_parts_and_no_others():
     assert source.code_digest("models.recognizers.hog_svm") != source.code_digest("models.recognizers.lbp_xgb")
 
 
-def test_a_whole_file_as_what_counts_of_it():
-    assert source.code_only('"""Doc."""\nx: int = 1  # one\n') == source.code_only("x = 1")
-    assert source.code_only("x = 1") != source.code_only("x = 2")
-    assert source.code_only("def (") == "def ("
+def test_the_digest_of_the_project_counts_every_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    (tmp_path / "models").mkdir()
+    digests = set()
+    for text in (b"x = 1\n", b"x = 1  # one\n", b"x = 1\r\n"):
+        (tmp_path / "models" / "x.py").write_bytes(text)
+        digests.add(source.project_digest())
+    assert len(digests) == 2, "but not how a line ends"
