@@ -23,7 +23,7 @@ from benchmark.runs.connection import START, Workers
 from benchmark.runs.record_store import Record
 from benchmark.runs.study import Run, Study, StudyError
 from benchmark.runs.worker import SOFTWARE, Files, Job, fit_there
-from models.artifacts.forms import SUFFIXES, parts
+from models.artifacts.forms import SUFFIXES, split_suffix
 from models.files.atomic import write_whole
 
 PATIENCE = 60  # seconds without a worker after which the study gives up
@@ -113,7 +113,7 @@ class Sent:
     def send(self, run: Run, priority: int) -> None:
         """Send a run away, unless it is to be done here or another process is at it."""
         state = self.study.state(run, self.rerun)
-        if state in ("fresh", "broken") or run.entry.members or run.entry.skip():
+        if state in ("fresh", "broken") or run.entry.members or run.entry.skip_reason():
             return
         if self.study.is_fitted(run, self.rerun):  # what is left of it takes no cluster
             return
@@ -200,7 +200,7 @@ def take(study: Study, files: Files) -> Record:
     if record["status"] != "ok":
         return study.keep(record)
     for suffix in SUFFIXES:
-        copy = f"models/{parts(Path(record['artifact']))[0]}{suffix}"
+        copy = f"models/{split_suffix(Path(record['artifact']))[0]}{suffix}"
         if copy not in files:
             (study.store.root / copy).unlink(missing_ok=True)
     for each in sorted(files, key=lambda each: each == name):

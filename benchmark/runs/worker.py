@@ -21,7 +21,7 @@ from benchmark.runs.own_process import end_with_parent
 from benchmark.runs.study import Study
 from models.artifacts.cards import versions
 from models.files.code_digest import ROOT, code_only
-from models.registry import find
+from models.registry import find_recognizer
 
 PACKAGES = ("benchmark", "features", "models")
 Files = dict[str, bytes]
@@ -143,7 +143,7 @@ def do_alone(job: Job) -> Files | str:
     if reason or _data is None:
         return reason
     with TemporaryDirectory() as folder:
-        study = Study([find(job.recognizer)], [job.seed], _data, job.setting, Path(folder), alone=True)
+        study = Study([find_recognizer(job.recognizer)], [job.seed], _data, job.setting, Path(folder), alone=True)
         study.do(study.runs[0], fit=True)  # the folder beside this one is nobody's
         paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock"]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
