@@ -28,11 +28,11 @@ from benchmark.runs.options import UsageError, parse_overrides
 from benchmark.runs.record_store import Probabilities, Record, Store
 from models.artifacts.cards import read_card
 from models.artifacts.save_load import ArtifactError, load
-from models.calibration import best_temperature, scaled
+from models.calibration import apply_temperature, best_temperature
 from models.files.atomic import explain, sha256, write_json
 from models.files.code_digest import ROOT, code_digest
-from models.inference.pipeline import all_emotions
-from models.registry import find, recognizers
+from models.inference.pipeline import emotion_probabilities
+from models.registry import find_recognizer, recognizers
 
 # Another processor or library rounds otherwise; another network is off by far more.
 TOLERANCE = 0.01
@@ -75,10 +75,10 @@ def carry(
         raise DataError(f"{root}: the record of {name} is of other data: give them with --data")
     params, changes = _translated(record["params"], values or {}, names or {})
     evidence = "; ".join([evidence, *changes])
-    if params.keys() != find(name).make().get_params().keys():
+    if params.keys() != find_recognizer(name).make().get_params().keys():
         raise DataError(f"{root}: {name} has other parameters now: run it again, or name them with --set and --rename")
     temperature, cost = record.get("calibration", {}).get("temperature", 1.0), dict(record["cost"])
-    before = {split: scaled(getattr(stored, split), 1 / temperature) for split in ("valid", "test")}
+    before = {split: apply_temperature(getattr(stored, split), 1 / temperature) for split in ("valid", "test")}
     artifact = root / "models" / record["artifact"]
     if artifact.is_file():
         found = _predicted_again(artifact, record, params, data)
@@ -89,7 +89,7 @@ def carry(
     else:
         evidence = f"{evidence}; the probabilities are the recorded ones, since the model is not here"
     temperature = 1.0 if record["family"] == "floor" else best_temperature(before["valid"], stored.y_valid)
-    after = {split: scaled(each, temperature).astype(np.float32) for split, each in before.items()}
+    after = {split: apply_temperature(each, temperature).astype(np.float32) for split, each in before.items()}
     probabilities = Probabilities(**after, y_valid=stored.y_valid, y_test=stored.y_test)
     scores = {split: evaluate(getattr(stored, f"y_{split}"), each) for split, each in after.items()}
     if artifact.is_file():
@@ -107,7 +107,9 @@ def carry(
         "calibration": calibration(probabilities, temperature),
     }
     new |= {"carried": [*record.get("carried", ()), entry]}
-    return Store(root).write({**new, "digest": run_digest(new, code_digest(find(name).module))}, probabilities)
+    return Store(root).write(
+        {**new, "digest": run_digest(new, code_digest(find_recognizer(name).module))}, probabilities
+    )
 
 
 def _translated(
@@ -147,7 +149,7 @@ def _predicted_again(artifact: Path, record: Record, params: Mapping[str, Any], 
         recognizer = load(copy)
     recognizer.temperature_ = 1.0
     roles = {"valid": "select", "test": "report"}
-    return {split: all_emotions(recognizer, data[record["protocol"][role]].X) for split, role in roles.items()}
+    return {split: emotion_probabilities(recognizer, data[record["protocol"][role]].X) for split, role in roles.items()}
 
 
 def _renamed(texts: Sequence[str], known: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -23,7 +23,7 @@ from benchmark.runs.record_store import Probabilities, Record, Store
 from benchmark.runs.study import environment
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
-from models.inference.pipeline import side_by_side
+from models.inference.pipeline import predict_by_model
 from models.labels import EMOTIONS
 
 SCORES = ("test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop")
@@ -115,7 +115,7 @@ def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store:
     if not pending:
         return
     recognizers = present(root, {name: records[name] for name in pending})
-    for name, proba in side_by_side(recognizers, outside.split.X).items():
+    for name, proba in predict_by_model(recognizers, outside.split.X).items():
         fitted = Store(root).probabilities(records[name])
         scores = {"status": "ok", "error": "", "test": evaluate(outside.split.y, proba)}
         store.write({**pending[name], **scores}, Probabilities(fitted.valid, proba, fitted.y_valid, outside.split.y))

@@ -25,7 +25,7 @@ from features.rows import as_images
 from models.files.atomic import explain
 from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face, crop_faces
-from models.inference.pipeline import side_by_side
+from models.inference.pipeline import predict_by_model
 
 SCALES = (1.0, 1.1, 1.15, 1.2, 1.3, 1.4)
 SHIFTS = (-0.2, -0.15, -0.1, -0.05, 0.0)
@@ -106,7 +106,7 @@ def accuracies(
         framed = copy(detector)
         framed.scale, framed.shift = scale, shift
         crops = np.concatenate([crop_faces(photo, [face], framed) for photo, face, _ in shown])
-        predicted = side_by_side(recognizers, crops)
+        predicted = predict_by_model(recognizers, crops)
         rows[scale, shift] = {name: float((p.argmax(axis=1) == labels).mean()) for name, p in predicted.items()}
     index = pd.MultiIndex.from_tuples(rows, names=["scale", "shift"])
     return pd.DataFrame(list(rows.values()), index=index)
@@ -155,7 +155,7 @@ def measure(recognizers: Mapping[str, Any], faces: Split, detector: Detector | N
         raise DataError(f"{type(detector).__name__} finds none of {len(faces)} faces")
     scale, shift = from_boxes(scenes, found)
     print(f"found {count} of {len(faces)} faces; by their boxes: scale {scale:.2f}, shift {shift:.2f}")
-    original = side_by_side(recognizers, faces.X[[face is not None for face in found]])
+    original = predict_by_model(recognizers, faces.X[[face is not None for face in found]])
     labels = faces.y[[face is not None for face in found]]
     uncropped = {name: (proba.argmax(axis=1) == labels).mean() for name, proba in original.items()}
     print("on the faces as they are:", "  ".join(f"{name} {value:.3f}" for name, value in uncropped.items()))

@@ -20,7 +20,7 @@ from benchmark.derive import derive
 from benchmark.runs.options import count
 from benchmark.runs.record_store import Store
 from models.files.atomic import explain
-from models.inference.pipeline import side_by_side
+from models.inference.pipeline import predict_by_model
 
 
 def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
     cells = [(NOTHING, 0), *((kind, strength) for kind in CORRUPTIONS for strength in STRENGTHS)]
     for kind, strength in tqdm(cells, unit="corruption", disable=None):
         X = corrupt(faces.X, kind, strength) if strength else faces.X
-        found = side_by_side(recognizers, X)
+        found = predict_by_model(recognizers, X)
         column = f"{kind}_{strength}" if strength else kind
         table[column] = {name: (proba.argmax(axis=1) == faces.y).mean() for name, proba in found.items()}
     return table

@@ -127,7 +127,7 @@ def _execute(
     failed, stopped = False, None
     pending = list(study.runs)
     bar = tqdm(total=len(pending), unit="run", disable=None)
-    todo = [run for run in _unfinished(study, states) if not run.entry.skip()]
+    todo = [run for run in _unfinished(study, states) if not run.entry.skip_reason()]
     _announce(bar, pending, todo, seconds)
     try:
         for run, _, record in execute(study):
@@ -187,7 +187,7 @@ def _print_list(known: Mapping[str, Entry], seconds: Mapping[str, float]) -> Non
         family = "broken" if entry.error else entry.family
         measured = seconds.get(entry.name)
         fit = in_words(measured) if measured and not entry.members else ""
-        reason = entry.skip()
+        reason = entry.skip_reason()
         print(f"{entry.name:20} {family:10} {fit:>8}  {entry.summary}{f' (skipped: {reason})' if reason else ''}")
     if seconds:
         print(f"\nTimes: to fit the {TRAINING_FACES:,} Training faces of FER2013, as measured.")

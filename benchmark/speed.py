@@ -16,7 +16,7 @@ from benchmark.runs.latency import SPEED, measure
 from benchmark.runs.record_store import Record, Store
 from benchmark.runs.study import environment
 from models import ArtifactError
-from models.artifacts.forms import EIGHT_BITS, FLOAT32, parts
+from models.artifacts.forms import EIGHT_BITS, FLOAT32, split_suffix
 from models.files.atomic import explain
 
 EXACT, QUICK = "exact", "8 bits"
@@ -48,7 +48,7 @@ def forms(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]:
 
 
 def _copy(folder: Path, artifact: str, suffix: str) -> Path:
-    return folder / (parts(Path(artifact))[0] + suffix)
+    return folder / (split_suffix(Path(artifact))[0] + suffix)
 
 
 def speed(root: Path, records: Mapping[str, Record]) -> pd.DataFrame:

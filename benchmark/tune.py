@@ -20,9 +20,9 @@ from benchmark.runs.metrics import evaluate
 from benchmark.runs.options import UsageError, count, parse_overrides
 from benchmark.runs.study import Study
 from models.files.atomic import explain
-from models.inference.pipeline import all_emotions
-from models.networks.checkpoint import forget_trainings
-from models.registry import Entry, Range, find, recognizers
+from models.inference.pipeline import emotion_probabilities
+from models.networks.checkpoint import delete_finished_checkpoints
+from models.registry import Entry, Range, find_recognizer, recognizers
 
 if TYPE_CHECKING:
     import optuna
@@ -110,7 +110,7 @@ def _try(study: Study, recognizer: Any) -> dict[str, Any]:
     select = study.data[study.setting.protocol.select]
     try:
         seconds = fit(recognizer, study.data, study.setting)
-        scores = evaluate(select.y, all_emotions(recognizer, select.X))
+        scores = evaluate(select.y, emotion_probabilities(recognizer, select.X))
     except Exception as error:  # whatever a recognizer raises is its row in the table
         return {"state": TrialState.FAIL, "user_attrs": {"error": f"{type(error).__name__}: {error}".splitlines()[0]}}
     attributes = {"valid_accuracy": scores["accuracy"], "fit_seconds": seconds}
@@ -166,12 +166,14 @@ def _parser() -> argparse.ArgumentParser:
 def _main(args: argparse.Namespace) -> int:
     known = recognizers()
     try:
-        entry = find(args.recognizer, known)
+        entry = find_recognizer(args.recognizer, known)
     except KeyError as error:
         raise UsageError(error.args[0]) from error
-    if entry.error or entry.skip() or not entry.space:
+    if entry.error or entry.skip_reason() or not entry.space:
         searched = ", ".join(name for name, each in known.items() if each.space)
-        raise UsageError(f"{entry.name}: {entry.error or entry.skip() or f'nothing to search; these have: {searched}'}")
+        raise UsageError(
+            f"{entry.name}: {entry.error or entry.skip_reason() or f'nothing to search; these have: {searched}'}"
+        )
     fixed = parse_overrides([f"{entry.name}.{item}" for item in args.set], known)
     data = load_dataset(args.data, limit=args.limit)
     setting = Setting(PROTOCOLS[args.protocol], limit=args.limit, overrides=fixed)
@@ -183,7 +185,7 @@ def _main(args: argparse.Namespace) -> int:
         raise UsageError(f"the search needs {error.name}: pip install -e '.[tune]'") from error
     done = search(study, args.trials, trials)
     for _ in tqdm(done, initial=len(trials.trials), total=args.trials, unit="trial", disable=None):
-        forget_trainings()
+        delete_finished_checkpoints()
     _print(entry, setting, trials, path)
     if data.note:
         print(f"note: {data.note}", file=sys.stderr)

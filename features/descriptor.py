@@ -1,4 +1,4 @@
-"""What all descriptors share: checks, and description a few faces at a time."""
+"""Base class of the descriptors: checks, and description of a few faces at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from features.rows import IMAGE_SIDE, N_PIXELS, as_images, check_rows
 
-# So few that what is computed of them stays in the processor's cache.
+# Few faces, so that the intermediate arrays stay in the processor's cache.
 BATCH = 32
 
 

@@ -12,8 +12,9 @@ from features.descriptor import Descriptor
 
 LEVELS = 256
 DIFFERENCES = 2 * LEVELS - 1  # of two grey levels
+# As in scikit-image: values of a block are clipped (L2-Hys), and blocks without gradients do not divide by 0.
 CLIPPED_AT = 0.2
-TINY = 1e-5
+EPSILON = 1e-5
 
 
 class HogDescriptor(Descriptor):
@@ -86,4 +87,4 @@ def _gradients(orientations: int) -> tuple[NDArray[np.float64], NDArray[np.intp]
 
 
 def _unit_length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.sqrt((vectors**2).sum(axis=-1, keepdims=True) + TINY**2)
+    return vectors / np.sqrt((vectors**2).sum(axis=-1, keepdims=True) + EPSILON**2)

@@ -25,7 +25,7 @@ def check_rows(X: ArrayLike) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        If the shape, the type or the range of the values is another.
+        If the shape, the type or the range of the values is wrong.
     """
     rows = np.asarray(X)
     if rows.ndim != 2 or rows.shape[1] != N_PIXELS:

@@ -1,4 +1,4 @@
-"""What all recognizers share: checks of rows and labels, and the classifier interface."""
+"""Base class of the recognizers: checks of rows and labels, calibration, and the classifier interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
 from features.rows import N_PIXELS, check_rows
-from models.calibration import best_temperature, scaled
+from models.calibration import apply_temperature, best_temperature
 from models.checks import check_faces, check_weight
 
 VALIDATION_SHARE = 0.1
@@ -30,7 +30,7 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted; the order of the columns of `predict_proba`.
     temperature_ : float
-        Of the calibration: above 1 where what was fitted is surer than it is right.
+        Of the calibration: above 1 where the uncalibrated probabilities were overconfident.
     """
 
     suffix = ".joblib"
@@ -61,7 +61,7 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If rows, labels or weights have another form, or validation faces carry a label that training lacks.
+            If rows, labels or weights have the wrong form, or validation faces carry a label that training lacks.
         """
         rows, labels = check_faces(X, y)
         weight = check_weight(sample_weight, len(rows))
@@ -108,7 +108,7 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         rows = check_rows(X)
         if not len(rows):
             return np.zeros((0, len(self.classes_)), np.float32)
-        return np.asarray(scaled(self._predict_proba(rows), self.temperature_), dtype=np.float32)
+        return np.asarray(apply_temperature(self._predict_proba(rows), self.temperature_), dtype=np.float32)
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Return the most probable class of every face, shape (n_faces,)."""
@@ -126,13 +126,13 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
             )[:-1]
         except ValueError:
             raise ValueError(
-                f"no tenth of {len(rows)} faces with all {len(self.classes_)} classes in it can be set aside for "
-                "validation: give validation=(X, y), or more faces"
+                f"{len(rows)} faces are too few to set a tenth of all {len(self.classes_)} classes aside: "
+                "give validation=(X, y), or more faces"
             ) from None
 
     def _check_validation(self, validation: Any) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise ValueError("validation is no pair: give (X, y), rows and labels of the validation faces")
+            raise ValueError("validation is not a pair: give (X, y), rows and labels of the validation faces")
         try:
             rows, labels = check_faces(*validation)
         except ValueError as error:

@@ -11,7 +11,7 @@ TINY = np.finfo(np.float32).tiny
 LOG_TEMPERATURES = (-2.0, 2.0)
 
 
-def scaled(proba: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+def apply_temperature(proba: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
     """Return probabilities of shape (n_faces, n_classes) raised to 1 / temperature, rows summing to 1.
 
     Above 1 a temperature makes probabilities milder, below 1 sharper; which class is most probable stays.

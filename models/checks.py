@@ -1,4 +1,4 @@
-"""What a recognizer is fitted on: checked at its door, so that no error comes from inside a library."""
+"""Checks of faces, labels and weights before a fit, so that errors come from here and not from a library."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_weight(sample_weight: ArrayLike | None, n_faces: int) -> NDArray[np.fl
     try:
         weight = np.asarray(sample_weight, dtype=float)
     except (TypeError, ValueError):
-        raise ValueError("sample_weight has something else than numbers: give one number a face") from None
+        raise ValueError("sample_weight has values that are not numbers: give one number a face") from None
     if weight.shape != (n_faces,):
         raise ValueError(f"sample_weight has the shape {weight.shape} for {n_faces} faces: give one number a face")
     if not (np.isfinite(weight).all() and (weight >= 0).all()):

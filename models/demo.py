@@ -1,4 +1,4 @@
-"""A page to try models on: ``python -m models.demo``."""
+"""A web page to try models with photos or a webcam: ``python -m models.demo``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from models.labels import EMOTIONS
 
 LARGEST_UPLOAD = "20mb"
 SHOWN_SIDE = 1200
-# Seconds between two deletions of what Gradio keeps on disk, such as the grey copies on the page, and its least age.
+# Seconds between two deletions of Gradio's files, such as the grey copies on the page, and their least age.
 CLEANING = (60, 60)
 INTRODUCTION = f"""# Faces and what models see in them
 
@@ -37,7 +37,7 @@ two minutes later at most. An expression is not an emotion: these are guesses at
 Annotated = tuple[Image.Image, list[tuple[tuple[int, int, int, int], str]]]
 
 
-def look(
+def predict_upload(
     path: str, recognizers: Mapping[str, Any], detector: Detector | None
 ) -> tuple[str, Annotated | None, list[dict[str, dict[str, float]]]]:
     """Read a photo, delete its file, and predict.
@@ -72,12 +72,12 @@ def look(
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     scale = shown.width / photo.image.shape[1]
     boxes, probabilities = [], []
-    for number, each in enumerate(predictions, start=1):
-        if each.face:
-            boxes.append((_corners(each.face, scale), f"Face {number}"))
-        if each.probabilities:
-            named = {name: zip(EMOTIONS, values.tolist(), strict=True) for name, values in each.probabilities.items()}
-            probabilities.append({name: dict(pairs) for name, pairs in named.items()})
+    for number, prediction in enumerate(predictions, start=1):
+        if prediction.face:
+            boxes.append((_corners(prediction.face, scale), f"Face {number}"))
+        if prediction.probabilities:
+            by_model = prediction.probabilities.items()
+            probabilities.append({name: dict(zip(EMOTIONS, values.tolist(), strict=True)) for name, values in by_model})
     n_faces = len(probabilities)
     summary = "No face found." if not n_faces else "1 face." if n_faces == 1 else f"{n_faces} faces."
     return summary, (shown, boxes), probabilities
@@ -88,7 +88,7 @@ def build_page(recognizers: Mapping[str, Any], detector: Detector) -> Any:
     import gradio as gr
 
     def answer(path: str | None, whole: bool) -> tuple[Any, ...]:
-        return (*(look(path, recognizers, None if whole else detector) if path else ("", None, [])), None)
+        return (*(predict_upload(path, recognizers, None if whole else detector) if path else ("", None, [])), None)
 
     page = gr.Blocks(title="fer-benchmark", analytics_enabled=False, delete_cache=CLEANING)
     with page:
@@ -113,10 +113,10 @@ def build_page(recognizers: Mapping[str, Any], detector: Detector) -> Any:
                             for name, values in by_model.items():
                                 gr.Label(values, label=f"Face {number}: {name}", min_width=240)
 
-        for source, given in ((file, file.upload), (webcam, webcam.input)):
+        for source, event in ((file, file.upload), (webcam, webcam.input)):
             # One at a time: neither the detector nor every model is safe to use from several threads.
             outputs = [summary, picture, probabilities, source]
-            given(answer, [source, whole], outputs, concurrency_limit=1, concurrency_id="look")
+            event(answer, [source, whole], outputs, concurrency_limit=1, concurrency_id="predict")
     return page
 
 
@@ -138,12 +138,24 @@ def launch(page: Any, host: str, port: int | None, **options: Any) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 if a model, a port or Gradio cannot be had."""
-    parser = argparse.ArgumentParser(prog="python -m models.demo", description="A page to try models on.")
+    """Run the command line; return 0, or 2 if a model, a port or Gradio is missing."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.demo", description="Serve a web page to try models with photos or a webcam."
+    )
     option = parser.add_argument
-    option("--model", nargs="+", default=["best"], metavar="PATH", help="artifacts, side by side (default: the best)")
+    option(
+        "--model",
+        nargs="+",
+        default=["best"],
+        metavar="PATH",
+        help="model files, compared side by side (default: the best)",
+    )
     option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
-    option("--host", default="127.0.0.1", help="address to serve on; others than this one can reach you from elsewhere")
+    option(
+        "--host",
+        default="127.0.0.1",
+        help="address to serve on (default: %(default)s, which only this machine can reach)",
+    )
     option("--port", type=int, choices=range(1, 65536), metavar="N", help="(default: the first free one from 7860 on)")
     prepare_streams()
     args = parser.parse_args(argv)
@@ -168,8 +180,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"error: {one_line(str(error))}", file=sys.stderr)
             return 2
         except OSError as error:
-            said = explain(error, Path(args.results)) if error.filename else f"{error}: give another --host or --port"
-            print(f"error: {one_line(said)}", file=sys.stderr)
+            about_file, about_address = explain(error, Path(args.results)), f"{error}: give another --host or --port"
+            print(f"error: {one_line(about_file if error.filename else about_address)}", file=sys.stderr)
             return 2
     return 0
 
@@ -177,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _corners(face: Face, scale: float) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom in pixels of the reduced photo; what lies beyond its edges has none."""
     corners = (face.left, face.top, face.left + face.width, face.top + face.height)
-    left, top, right, bottom = (max(0, round(scale * each)) for each in corners)
+    left, top, right, bottom = (max(0, round(scale * corner)) for corner in corners)
     return left, top, right, bottom
 
 

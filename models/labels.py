@@ -1,4 +1,4 @@
-"""The seven emotions of FER2013, in the order of the labels in its CSV file, and how people name them."""
+"""The seven emotions of FER2013, in the order of its labels, and other names that people give them."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def emotion_of(name: str, labels: Labels | None = None) -> int | None:
 
 def emotion_of_path(folders: Sequence[str], labels: Labels | None = None) -> int | None:
     """Return the label of the innermost folder that names an emotion, or None where none does."""
-    found = (emotion_of(name, labels) for name in reversed(folders))
-    return next((label for label in found if label is not None), None)
+    labels_upwards = (emotion_of(name, labels) for name in reversed(folders))
+    return next((label for label in labels_upwards if label is not None), None)
 
 
 def folder_key(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Find faces and predict their emotions: ``python -m models.predict photo.jpg``."""
+"""Find faces in pictures and predict their emotions: ``python -m models.predict photo.jpg``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ from tqdm.auto import tqdm
 
 from models.artifacts.save_load import DEFAULT_RESULTS, ArtifactError
 from models.files.atomic import explain
-from models.files.streams import naming, one_line, prepare_streams
+from models.files.streams import errors_naming, one_line, prepare_streams
 from models.inference.blazeface import BlazeFace
 from models.inference.inputs import STANDARD_INPUT, Photo, find_files, read_files
-from models.inference.pipeline import Prediction, columns, load_models, predict_photos, print_notes, trained_on_data
+from models.inference.pipeline import (
+    Prediction,
+    load_models,
+    predict_photos,
+    prediction_columns,
+    print_notes,
+    trained_on_data,
+)
 from models.labels import EMOTIONS
 
 INTERRUPTED = 130
@@ -39,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 good, 1 some picture could not be read, 2 a model or an output could not be used, 130 interrupted.
+        0: success; 1: some picture could not be read; 2: a model or an output could not be used; 130: interrupted.
     """
     prepare_streams()
     args = build_parser().parse_args(argv)
@@ -48,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always")
             recognizers = load_models(args.model, args.results, args.exact)
         print_notes(caught, recognizers)
-        status = _run(args, recognizers)
-        with naming(STANDARD_OUTPUT):
+        status = _predict_files(args, recognizers)
+        with errors_naming(STANDARD_OUTPUT):
             sys.stdout.flush()
         return status
     except (ArtifactError, OutputError) as error:
@@ -81,20 +88,26 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=["best"],
         metavar="PATH",
-        help="artifacts or copies (.joblib, .h5, .tflite), side by side; default: the best one that is here",
+        help="model files (.joblib, .h5, .tflite), compared side by side (default: the best one that is here)",
     )
     option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
-    option("--exact", action="store_true", help="the networks themselves, not their faster copies in eight bits")
+    option("--exact", action="store_true", help="load networks themselves, not their faster copies in eight bits")
     option("--whole", action="store_true", help="take every picture as a face, without looking for one")
-    option("--every", type=_seconds, default=1.0, metavar="SECONDS", help="of a video (default: %(default)s)")
+    option(
+        "--every",
+        type=_positive_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="between two frames of a video (default: %(default)s)",
+    )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON object a line")
+    form.add_argument("--json", action="store_true", help="print one JSON object per face")
     form.add_argument("--csv", metavar="FILE", help="write a CSV file instead of lines")
     option("--plot", metavar="PATH", help="draw the faces and their probabilities: a .png, or a folder for several")
     return parser
 
 
-def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
+def _predict_files(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
     files = find_files(args.sources)
     if not files:
         print(f"error: {one_line(' '.join(args.sources))}: no pictures or videos in there", file=sys.stderr)
@@ -106,25 +119,26 @@ def _run(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
         write = _writer(args, recognizers, stack)
         bar = stack.enter_context(tqdm(total=len(files), unit="file", disable=None, leave=False))
         photos = read_files(_counted(files, bar), args.every)
-        found = predict_photos(photos, recognizers, None if args.whole else BlazeFace(), keep_images=bool(args.plot))
-        for _, group in groupby(found, key=lambda each: id(each.photo)):
+        detector = None if args.whole else BlazeFace()
+        predictions = predict_photos(photos, recognizers, detector, keep_images=bool(args.plot))
+        for _, group in groupby(predictions, key=lambda prediction: id(prediction.photo)):
             faces = list(group)
             photo = faces[0].photo
-            error = photo.error or (_draw(faces, plots(photo)) if plots else "")
+            error = photo.error or (_save_plot(faces, plots(photo)) if plots else "")
             if error:
                 failed = True
                 tqdm.write(f"error: {one_line(photo.file)}: {one_line(error)}", file=sys.stderr)
-            for each in faces:
-                write(each)
+            for face in faces:
+                write(face)
     return int(failed)
 
 
-def _draw(faces: Sequence[Prediction], path: Path) -> str:
+def _save_plot(faces: Sequence[Prediction], path: Path) -> str:
     """Draw a picture; return why it cannot be drawn, or an empty string."""
     from models.inference.plot import plot_photo
 
     try:
-        with naming(path), warnings.catch_warnings():
+        with errors_naming(path), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a box stands for a letter that the font lacks
             plot_photo(faces).savefig(path)
     except OSError:  # which the next picture would meet too
@@ -141,37 +155,37 @@ def _counted(files: Iterable[str], bar: tqdm) -> Iterator[str]:
 
 
 def _writer(args: argparse.Namespace, recognizers: dict[str, Any], stack: ExitStack) -> Callable[[Prediction], None]:
-    """Return what writes a prediction the way that was asked for."""
+    """Return a function that writes a prediction as CSV, JSON or text, as the options say."""
     if args.csv:
         path = Path(os.path.expanduser(args.csv))
-        stack.enter_context(naming(path))
+        stack.enter_context(errors_naming(path))
         file = stack.enter_context(path.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
-        table = csv.DictWriter(file, columns(recognizers))
+        table = csv.DictWriter(file, prediction_columns(recognizers))
         table.writeheader()
-        return lambda each: table.writerow(each.row())
+        return lambda prediction: table.writerow(prediction.row())
     if args.json:
-        trained_on = {name: trained_on_data(each) for name, each in recognizers.items()}
-        return lambda each: _print(json.dumps({**each.row(), "trained_on": trained_on}))
-    return lambda each: None if each.photo.error else _print(_line(each))
+        trained_on = {name: trained_on_data(recognizer) for name, recognizer in recognizers.items()}
+        return lambda prediction: _print_line(json.dumps({**prediction.row(), "trained_on": trained_on}))
+    return lambda prediction: None if prediction.photo.error else _print_line(_line(prediction))
 
 
-def _print(text: str) -> None:
-    with naming(STANDARD_OUTPUT):
+def _print_line(text: str) -> None:
+    with errors_naming(STANDARD_OUTPUT):
         tqdm.write(text, file=sys.stdout)
 
 
-def _line(each: Prediction) -> str:
-    photo, face = each.photo, each.face
+def _line(prediction: Prediction) -> str:
+    photo, face = prediction.photo, prediction.face
     where = one_line(photo.file)
     if photo.seconds is not None:
         where += f" at {photo.seconds:.1f} s"
     if face:
         where += f"  {face.left:.0f},{face.top:.0f} {face.width:.0f}x{face.height:.0f}"
-    if not each.probabilities:
-        return f"{where}  {each.status}"
+    if not prediction.probabilities:
+        return f"{where}  {prediction.status}"
     lines = []
-    for name, values in each.probabilities.items():
-        model = f"  {name}:" if len(each.probabilities) > 1 else ""
+    for name, values in prediction.probabilities.items():
+        model = f"  {name}:" if len(prediction.probabilities) > 1 else ""
         numbers = "  ".join(f"{label} {value:.2f}" for label, value in zip(EMOTIONS, values, strict=True))
         lines.append(f"{where}{model}  {EMOTIONS[int(values.argmax())]:8}  {numbers}")
     return "\n".join(lines)
@@ -199,7 +213,7 @@ def _plot_paths(target: str, n_files: int) -> Callable[[Photo], Path]:
     return place
 
 
-def _seconds(text: str) -> float:
+def _positive_seconds(text: str) -> float:
     value = float(text)
     if not value > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")

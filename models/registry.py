@@ -75,13 +75,13 @@ class Entry:
         """Dotted name of the file."""
         return self.factory.__module__ if self.factory else f"{FOLDER}.{self.name}"
 
-    def skip(self) -> str:
+    def skip_reason(self) -> str:
         """Return why the recognizer cannot run here, or an empty string."""
         missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
         if missing:
             return f"needs {', '.join(missing)}: pip install {' '.join(missing)}"
         if self.tier == "gpu" and not gpu_is_seen():
-            return f"trains in reasonable time on a GPU only, and none is seen: --only {self.name} runs it all the same"
+            return f"needs a GPU to train in reasonable time, and Keras sees none: --only {self.name} runs it anyway"
         return ""
 
     def make(self, **params: Any) -> Any:
@@ -100,7 +100,7 @@ def gpu_is_seen() -> bool:
 
 
 class RegistryError(ValueError):
-    """A recognizer cannot have its name; the message names the files and says the fix."""
+    """The name of a recognizer is taken or wrong; the message names the files and says the fix."""
 
 
 FOLDER = "models.recognizers"
@@ -133,7 +133,7 @@ def recognizer(
     Raises
     ------
     RegistryError
-        If another file, or another function of the same one, has that name, or the file is called otherwise.
+        If another file, or another function of the same one, has that name, or the file has another name.
     """
 
     def register(factory: Factory) -> Factory:
@@ -149,17 +149,19 @@ def recognizer(
 def _check_name(name: str, module: str, loading: ModuleSpec | None) -> None:
     earlier, loaded = _registered.get(name, (None, None))
     if earlier and earlier.module == module and loading and loading is loaded:
-        raise RegistryError(f"{_file(module)} has two recognizers called {name}: rename one")
+        raise RegistryError(f"{_source_file(module)} has two recognizers called {name}: rename one")
     if earlier and earlier.module != module:
-        raise RegistryError(f"{_file(module)} and {_file(earlier.module)} both have a recognizer {name}: rename one")
+        raise RegistryError(
+            f"{_source_file(module)} and {_source_file(earlier.module)} both have a recognizer {name}: rename one"
+        )
     package, _, stem = module.rpartition(".")
     if package == FOLDER and name != stem:
         other = importlib.util.find_spec(f"{package}.{name}")
         taken = f", and {name} is the file {other.origin}" if other else ""
-        raise RegistryError(f"{_file(module)}: its recognizer is called {name}{taken}: name the function {stem}")
+        raise RegistryError(f"{_source_file(module)}: its recognizer is called {name}{taken}: name the function {stem}")
 
 
-def _file(module: str) -> str:
+def _source_file(module: str) -> str:
     return str(getattr(sys.modules.get(module), "__file__", module))
 
 
@@ -172,13 +174,13 @@ def recognizers() -> dict[str, Entry]:
     for module in pkgutil.iter_modules(importlib.import_module(FOLDER).__path__):
         try:
             importlib.import_module(f"{FOLDER}.{module.name}")
-        except (Exception, SystemExit) as error:  # whatever a broken file raises is its row in the board
+        except (Exception, SystemExit) as error:  # whatever a broken file raises is its row in the leaderboard
             broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
-    found = {**{name: entry for name, (entry, _) in _registered.items()}, **broken}
-    return dict(sorted(found.items(), key=lambda item: (bool(item[1].members), item[0])))
+    entries = {**{name: entry for name, (entry, _) in _registered.items()}, **broken}
+    return dict(sorted(entries.items(), key=lambda item: (bool(item[1].members), item[0])))
 
 
-def find(name: str, known: Mapping[str, Entry] | None = None) -> Entry:
+def find_recognizer(name: str, known: Mapping[str, Entry] | None = None) -> Entry:
     """Return the entry called `name`.
 
     Raises

@@ -18,7 +18,7 @@ from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Store, checksum
 from models.files.atomic import sha256
 from models.files.code_digest import code_digest
-from models.registry import find
+from models.registry import find_recognizer
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "results" / "fer2013" / "README.md"]
@@ -79,7 +79,7 @@ def test_records_are_of_this_code_and_as_they_were_written(root):
     for record in Store(root).records():
         name = f"{root.name}, {record['recognizer']}, seed {record['seed']}"
         assert record["checksum"] == checksum(record), f"{name}: edited since a run or benchmark.carry wrote it"
-        code = code_digest(find(record["recognizer"]).module)
+        code = code_digest(find_recognizer(record["recognizer"]).module)
         assert record["digest"] == run_digest(record, code), f"{name}: run it again, or carry it over: benchmark.carry"
         for entry in record.get("carried", ()):
             assert set(entry) == {"digest", "commit", "reason", "evidence"}

@@ -12,14 +12,14 @@ from benchmark.runs.record_store import Record
 NOTHING = "none"
 # Corruptions that are in the training of `models.networks.augmentation.augment` too, with the parameter that says so.
 TRAINED_BY = {
-    "blur": "degrading",
-    "noise": "degrading",
+    "blur": "blur_noise_prob",
+    "noise": "blur_noise_prob",
     "brightness": "gamma",
     "contrast": "gamma",
     "rotation": "rotation",
     "shift": "shift",
     "scale": "zoom",
-    "occlusion": "erasing",
+    "occlusion": "erase_prob",
 }
 
 

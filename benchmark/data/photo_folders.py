@@ -19,7 +19,7 @@ from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, find_faces
 from models.inference.grey_levels import PhotoError
 from models.inference.inputs import VIDEOS, find_files, read_files
-from models.inference.read_image import squeeze
+from models.inference.read_image import resize_to_face
 from models.labels import Labels, emotion_of_path, folder_key
 
 EMOTION_FOLDERS = "one folder for each emotion, e.g. happy/1.jpg, anger/2.png"
@@ -135,7 +135,7 @@ def read_outside(
             unreadable[photo.file] = photo.error
             continue
         try:
-            row = squeeze(photo.image).ravel() if cropped else _largest_face(photo.image, detector)
+            row = resize_to_face(photo.image).ravel() if cropped else _largest_face(photo.image, detector)
         except PhotoError as error:
             unreadable[photo.file] = str(error)
             continue

@@ -30,7 +30,14 @@ SHARES = (14, 6, 14, 23, 16, 11, 16)  # of the emotions, percent: FER2013's, wit
 # With these, 1,000 faces are learnt in minutes: many small, careful steps bring a network off its plateau.
 BUDGET: dict[str, dict[str, Any]] = {
     "cnn": {"batch_size": 16, "learning_rate": 5e-4, "epochs": 20, "patience": 20},
-    "cnn_aug": {"batch_size": 16, "learning_rate": 5e-4, "epochs": 30, "shift": 2.0, "rotation": 5.0, "erasing": 0.0},
+    "cnn_aug": {
+        "batch_size": 16,
+        "learning_rate": 5e-4,
+        "epochs": 30,
+        "shift": 2.0,
+        "rotation": 5.0,
+        "erase_prob": 0.0,
+    },
     "cnn_deep": {"batch_size": 32, "epochs": 8},
     "patch_svm": {"n_words": 250},
 }

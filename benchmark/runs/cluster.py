@@ -130,7 +130,7 @@ class Cluster:
     def _tasks_of(self, study: Study, run: Run) -> Iterator[Task]:
         """Yield a task, unless the run is to be done here or another process is at it."""
         state, entry = study.state(run, self.rerun), run.entry
-        if state in ("fresh", "broken") or entry.members or entry.skip() or study.fitted_before(run, self.rerun):
+        if state in ("fresh", "broken") or entry.members or entry.skip_reason() or study.fitted_before(run, self.rerun):
             return
         lock = study.store.lock(entry.name, run.seed)
         with suppress(Locked):

@@ -18,9 +18,9 @@ from benchmark.data import Dataset
 from benchmark.data.protocol import Setting, class_weights, stratified_folds
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Record
-from models.calibration import scaled
+from models.calibration import apply_temperature
 from models.files.arrays import seconds_saved
-from models.inference.pipeline import all_emotions
+from models.inference.pipeline import emotion_probabilities
 from models.labels import EMOTIONS
 
 MB = 1e6
@@ -60,7 +60,10 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
         recognizer.calibrate(valid.X, valid.y)
         cost = {what: earlier["cost"][what] for what in ("fit_seconds", "peak_memory_mb")}
     probabilities = Probabilities(
-        all_emotions(recognizer, valid.X), all_emotions(recognizer, test.X), valid.y.copy(), test.y.copy()
+        emotion_probabilities(recognizer, valid.X),
+        emotion_probabilities(recognizer, test.X),
+        valid.y.copy(),
+        test.y.copy(),
     )
     cost["ms_per_face"] = time_prediction(recognizer, valid.X)
     return Outcome(recognizer, probabilities, cost, getattr(recognizer, "history_", {}))
@@ -136,7 +139,7 @@ def calibration(stored: Probabilities, temperature: float) -> Record:
     """
     found: Record = {"temperature": temperature}
     for split in ("valid", "test"):
-        before = scaled(getattr(stored, split), 1 / temperature)
+        before = apply_temperature(getattr(stored, split), 1 / temperature)
         scores = evaluate(getattr(stored, f"y_{split}"), before)
         found[split] = {metric: scores[metric] for metric in ("ece", "log_loss")}
     return found

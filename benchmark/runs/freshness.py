@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.runs.record_store import Record, Store
 from models.artifacts.save_load import ArtifactError, load
 from models.files.code_digest import code_digest
-from models.registry import find
+from models.registry import find_recognizer
 
 
 def run_digest(record: Record, code: str) -> str:
@@ -54,5 +54,5 @@ def _check(recognizer: Any, record: Record | None) -> None:
     card = recognizer.card_
     if record is None or card["sha256"] != record["artifact_sha256"]:
         raise ArtifactError(f"{card['artifact']} is of another run than the record: run it again")
-    if run_digest(record, code_digest(find(record["recognizer"]).module)) != record["digest"]:
+    if run_digest(record, code_digest(find_recognizer(record["recognizer"]).module)) != record["digest"]:
         raise ArtifactError(f"the code of {record['recognizer']} was edited since it ran: run it again")

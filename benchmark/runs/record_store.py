@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from models.artifacts.forms import SUFFIXES, parts
+from models.artifacts.forms import SUFFIXES, split_suffix
 from models.files.atomic import sha256, write_json, write_whole
 from models.labels import EMOTIONS
 
@@ -166,7 +166,7 @@ class Store:
         """
         if record["status"] != "ok":
             return self.keep(record)
-        stem, _ = parts(Path(record["artifact"]))
+        stem, _ = split_suffix(Path(record["artifact"]))
         for name in {f"models/{stem}{suffix}" for suffix in SUFFIXES} - files.keys():
             (self.root / name).unlink(missing_ok=True)
         last = self.path(record["recognizer"], record["seed"])

@@ -23,7 +23,7 @@ from benchmark.runs.record_store import Probabilities, Record, Store
 from models.artifacts.cards import versions
 from models.artifacts.save_load import ArtifactError, save
 from models.files.code_digest import code_digest
-from models.networks.checkpoint import forget_trainings
+from models.networks.checkpoint import delete_finished_checkpoints
 from models.networks.processor import has_bfloat16, processor
 from models.registry import Entry
 
@@ -156,7 +156,7 @@ class Study:
 
         Whatever the recognizer raises is in the record.
         """
-        if reason := run.entry.skip() or self._skipped_member(run):
+        if reason := run.entry.skip_reason() or self._skipped_member(run):
             return self.store.keep({**self.facts(run), "status": "skipped", "error": reason})
         try:
             record, probabilities = self._scored(run, self.digest(run), self._outcome(run, fit))
@@ -164,7 +164,7 @@ class Study:
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return self.fail(run, summary, traceback.format_exc())
         record = self.store.write(record, probabilities)
-        forget_trainings()
+        delete_finished_checkpoints()
         return record
 
     def _scored(self, run: Run, digest: str, outcome: Outcome) -> tuple[Record, Probabilities]:
@@ -192,7 +192,7 @@ class Study:
     def _skipped_member(self, run: Run) -> str:
         finished = self._member_probabilities(run)
         missing = [name for name in run.entry.members if name in self.entries and not finished[name]]
-        reasons = {name: self.entries[name].skip() for name in missing}
+        reasons = {name: self.entries[name].skip_reason() for name in missing}
         return "; ".join(f"its member {name} {reason}" for name, reason in reasons.items() if reason)
 
     def _outcome(self, run: Run, fit: bool) -> Outcome:

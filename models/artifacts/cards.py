@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from models.artifacts.forms import SUFFIXES, parts, present
+from models.artifacts.forms import SUFFIXES, loadable_files, split_suffix
 from models.labels import EMOTIONS
 
 CARD_FORMAT = 2
@@ -70,9 +70,9 @@ def make_card(recognizer: Any, stem: str, sums: Mapping[str, str], facts: Mappin
 
 def read_card(artifact: Path) -> dict[str, Any]:
     """Return the card beside `artifact`, which must exist, or a copy of it."""
-    stem, _ = parts(artifact)
+    stem, _ = split_suffix(artifact)
     path = artifact.with_name(f"{stem}.json")
-    if not present(artifact, exact=False):
+    if not loadable_files(artifact, exact=False):
         known = sorted(file.name for file in artifact.parent.glob("*") if file.name.endswith(SUFFIXES))
         raise ArtifactError(
             f"{artifact}: no such file"
@@ -92,20 +92,20 @@ def read_card(artifact: Path) -> dict[str, Any]:
         if not all(isinstance(stem, str) and Path(stem).name == stem for stem in card["members"].values()):
             raise TypeError(f"members are {card['members']!r}")
     except FileNotFoundError:
-        raise ArtifactError(f"{path}: no card beside the artifact, not loaded: copy the two files together") from None
+        raise ArtifactError(f"{path}: the model file's card is missing: copy the two files together") from None
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, ArtifactError):
             raise
-        raise ArtifactError(f"{path}: not a card ({error!r}): copy it again from where the artifact came") from error
+        raise ArtifactError(f"{path}: not a valid card ({error!r}): copy it again with its model") from error
     return card
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that models depend on."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:
-            found[library] = metadata.version(library)
+            installed[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -1,4 +1,4 @@
-"""The forms of a saved recognizer: which there are, and the writing and reading of each.
+"""File formats of a saved recognizer: reading and writing each.
 
 =================  ================================================================================================
 ``.joblib``        A classical model or an ensemble, exact. It can run code when it is read.
@@ -30,44 +30,46 @@ from models.networks.litert import LiteNetwork, LiteRecognizer
 
 JOBLIB, SKOPS, HDF5, FLOAT32, EIGHT_BITS = ".joblib", ".skops", ".h5", ".tflite", ".int8.tflite"
 # By the artifact's suffix, those of its copies, the best to load first.
-COPIES: dict[str, tuple[str, ...]] = {JOBLIB: (SKOPS,), HDF5: (EIGHT_BITS, FLOAT32)}
-SUFFIXES = (*COPIES, *(suffix for copies in COPIES.values() for suffix in copies))
+COPY_SUFFIXES: dict[str, tuple[str, ...]] = {JOBLIB: (SKOPS,), HDF5: (EIGHT_BITS, FLOAT32)}
+SUFFIXES = (*COPY_SUFFIXES, *(suffix for copies in COPY_SUFFIXES.values() for suffix in copies))
 # What a skops file may hold beside what skops itself trusts (NumPy's, SciPy's and scikit-learn's types) and the
 # estimators of this project.
-TRUSTED = ("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier")
-OWN = ("features", "models")
+TRUSTED_TYPES = ("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier")
+OWN_PACKAGES = ("features", "models")
 
 
 class UnsafeError(ValueError):
-    """A file holds what no model does; nothing of it was loaded."""
+    """A file holds objects that no model needs; nothing of it was loaded."""
 
 
-def parts(path: Path) -> tuple[str, str]:
+def split_suffix(path: Path) -> tuple[str, str]:
     """Return stem and suffix of an artifact or a copy, whose suffix may have two dots."""
-    suffix = max((each for each in SUFFIXES if path.name.endswith(each)), key=len, default=path.suffix)
+    suffix = max((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), key=len, default=path.suffix)
     return path.name.removesuffix(suffix), suffix
 
 
-def present(path: Path, exact: bool) -> dict[str, Path]:
+def loadable_files(path: Path, exact: bool) -> dict[str, Path]:
     """Return the files that may be loaded for a path and exist, by suffix, the best first.
 
     A copy that is named stands for itself; `exact` leaves out those whose probabilities are not the artifact's.
     """
-    stem, suffix = parts(path)
-    alone = suffix not in COPIES or (suffix == HDF5 and exact)
-    files = {each: path.with_name(stem + each) for each in (() if alone else COPIES[suffix]) + (suffix,)}
-    return {each: file for each, file in files.items() if file.is_file()}
+    stem, suffix = split_suffix(path)
+    alone = suffix not in COPY_SUFFIXES or (suffix == HDF5 and exact)
+    suffixes = (() if alone else COPY_SUFFIXES[suffix]) + (suffix,)
+    files = {suffix: path.with_name(stem + suffix) for suffix in suffixes}
+    return {suffix: file for suffix, file in files.items() if file.is_file()}
 
 
-def write(recognizer: Any, path: Path) -> None:
+def write_artifact(recognizer: Any, path: Path) -> None:
     """Write a fitted recognizer in the form that the suffix says.
 
     Raises
     ------
     TypeError
-        If this form cannot hold it: objects that `read` would refuse, or a network without TensorFlow to convert it.
+        If this form cannot hold it: it has objects that `read_artifact` would refuse, or there is no TensorFlow to
+        convert a network.
     """
-    suffix = parts(path)[1]
+    suffix = split_suffix(path)[1]
     if suffix == JOBLIB:
         joblib.dump(recognizer, path, compress=3)
     elif suffix == SKOPS:
@@ -79,7 +81,7 @@ def write(recognizer: Any, path: Path) -> None:
         _write_litert(recognizer, path)
 
 
-def read(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
+def read_artifact(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
     """Read a recognizer of the class `kind`; its card says what the file of a network does not.
 
     Unpickling a joblib file runs code: compare its digest with the card first.
@@ -87,9 +89,9 @@ def read(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
     Raises
     ------
     UnsafeError
-        If a skops file is damaged or holds what no model does.
+        If a skops file is damaged or holds objects that no model needs.
     """
-    suffix = parts(path)[1]
+    suffix = split_suffix(path)[1]
     if suffix == JOBLIB:
         return joblib.load(path)
     if suffix == SKOPS:
@@ -99,8 +101,8 @@ def read(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
         with keras_settings() as keras:
             recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
     else:
-        # In eight bits, for speed, a face is looked at in two views instead of six.
-        recognizer = LiteRecognizer(card["params"].get("zoom"), few=suffix == EIGHT_BITS)
+        # In eight bits, for speed, a face has two views instead of six.
+        recognizer = LiteRecognizer(card["params"].get("zoom"), two_views=suffix == EIGHT_BITS)
         recognizer.network_ = LiteNetwork(path)
     recognizer.classes_ = np.asarray(card["classes"])
     recognizer.temperature_ = card.get("temperature", 1.0)
@@ -114,7 +116,9 @@ def write_skops(recognizer: Any, path: Path) -> None:
     skops.io.dump(recognizer, path, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
     strange = [name for name in skops.io.get_untrusted_types(file=path) if not _is_trusted(name)]
     if strange:
-        raise TypeError(f"the model holds {', '.join(strange)}: if such objects run no code, add them to {__name__}")
+        raise TypeError(
+            f"the model holds {', '.join(strange)}: if such objects run no code, add them to {__name__}.TRUSTED_TYPES"
+        )
 
 
 def read_skops(path: Path) -> Any:
@@ -137,16 +141,16 @@ def read_skops(path: Path) -> Any:
         raise UnsafeError(f"damaged ({error})") from error
     strange = [name for name in types if not _is_trusted(name)]
     if strange:
-        raise UnsafeError(f"holds what no model does: {', '.join(strange)}")
+        raise UnsafeError(f"holds objects that no model needs: {', '.join(strange)}")
     return skops.io.load(path, trusted=types)
 
 
 def _is_trusted(name: str) -> bool:
-    """Return whether a dotted name is an estimator that this project defines, or one of the others."""
-    if name in TRUSTED:
+    """Return whether a dotted name is an estimator of this project, or one of `TRUSTED_TYPES`."""
+    if name in TRUSTED_TYPES:
         return True
     module, _, kind = name.rpartition(".")
-    if module.split(".", maxsplit=1)[0] not in OWN:
+    if module.split(".", maxsplit=1)[0] not in OWN_PACKAGES:
         return False
     try:
         defined = getattr(importlib.import_module(module), kind, None)
@@ -168,7 +172,7 @@ def _write_litert(recognizer: Any, path: Path) -> None:
     # TensorFlow prints notes in two ways, and the network's signature.
     with keras_settings() as keras, _quiet("tensorflow"), silenced_stderr(), redirect_stdout(io.StringIO()):
         if keras.backend.backend() != "tensorflow":
-            raise TypeError("a LiteRT file is made by TensorFlow only, and Keras runs on something else here")
+            raise TypeError("only TensorFlow makes LiteRT files, and Keras has another backend here")
         from tensorflow import lite
 
         converter = lite.TFLiteConverter.from_keras_model(recognizer.network_)
@@ -180,7 +184,7 @@ def _write_litert(recognizer: Any, path: Path) -> None:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Leave out what a logger says that is no error."""
+    """Silence a logger, except for its errors."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import models.registry
-from models.artifacts import forms as artifact_formats
 from models.artifacts.cards import ArtifactError, make_card, read_card
-from models.artifacts.forms import COPIES, UnsafeError, present
+from models.artifacts.forms import COPY_SUFFIXES, UnsafeError, loadable_files, read_artifact, write_artifact
 from models.files.atomic import sha256, write_json
 from models.networks.keras_import import KerasError
 from models.parts.ensemble import Ensemble
@@ -47,17 +46,17 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
         recognizer = recognizer.detached()
     directory.mkdir(parents=True, exist_ok=True)
     artifact = directory / f"{stem}{recognizer.suffix}"
-    suffixes = (recognizer.suffix, *COPIES[recognizer.suffix])
+    suffixes = (recognizer.suffix, *COPY_SUFFIXES[recognizer.suffix])
     unfinished = {suffix: directory / f"{stem}.partial{suffix}" for suffix in suffixes}
     try:
-        artifact_formats.write(recognizer, unfinished[recognizer.suffix])
-        for suffix in COPIES[recognizer.suffix]:
+        write_artifact(recognizer, unfinished[recognizer.suffix])
+        for suffix in COPY_SUFFIXES[recognizer.suffix]:
             try:
-                artifact_formats.write(recognizer, unfinished[suffix])
-            except Exception as error:  # whatever a converter raises, the model itself is whole
+                write_artifact(recognizer, unfinished[suffix])
+            except Exception as error:  # a converter may raise anything; the model itself is saved
                 warnings.warn(
                     f"{artifact} is saved, but not its copy {stem}{suffix} ({error or type(error).__name__}): "
-                    f"to have it, mend that and run python -m benchmark.run --only {facts['recognizer']} --rerun",
+                    f"to have it, fix that and run python -m benchmark.run --only {facts['recognizer']} --rerun",
                     stacklevel=2,
                 )
                 unfinished[suffix].unlink(missing_ok=True)
@@ -124,13 +123,13 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         return _load_best(_results_folder(results), exact)
     artifact = Path(os.path.expanduser(path))
     card = read_card(artifact)
-    file = _checked(artifact, card, exact)
+    file = _verified_file(artifact, card, exact)
     try:
-        entry = models.registry.find(card["recognizer"])
+        entry = models.registry.find_recognizer(card["recognizer"])
     except KeyError as error:
         raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
     try:
-        recognizer = artifact_formats.read(file, type(entry.make()), card)
+        recognizer = read_artifact(file, type(entry.make()), card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
     except KerasError as error:
@@ -141,10 +140,12 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         if isinstance(error, OSError) and error.errno is not None:  # of the system; a library's has no number
             raise
         raise ArtifactError(
-            f"{artifact}: does not go with its card ({error}): copy both again from where they came"
+            f"{artifact}: does not match its card ({error}): copy both again from where they came"
         ) from error
     if entry.members:
-        members = {name: load(_sibling(artifact, stem, exact), exact=exact) for name, stem in card["members"].items()}
+        members = {
+            name: load(_member_path(artifact, stem, exact), exact=exact) for name, stem in card["members"].items()
+        }
         try:
             recognizer.attach(members)
         except ValueError as error:
@@ -153,19 +154,19 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     return recognizer
 
 
-def _checked(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path:
+def _verified_file(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path:
     """Return the file to load, after comparing it, and what could be loaded instead, with the card."""
-    found = present(artifact, exact)
-    sums = {**dict.fromkeys(COPIES, card["sha256"]), **card["copies"]}
-    for suffix, file in found.items():
+    files = loadable_files(artifact, exact)
+    sums = {**dict.fromkeys(COPY_SUFFIXES, card["sha256"]), **card["copies"]}
+    for suffix, file in files.items():
         if sha256(file) != sums.get(suffix):
             raise ArtifactError(
-                f"{file}: not the file that its card describes (SHA-256 differs), not loaded: "
+                f"{file}: does not match its card (SHA-256 differs), not loaded: "
                 f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
             )
-    if not found:
-        raise ArtifactError(f"{artifact}: only copies of it are here, which are not exact: load one of them")
-    return next(iter(found.values()))
+    if not files:
+        raise ArtifactError(f"{artifact}: missing, and its copies here are not exact: load one of them")
+    return next(iter(files.values()))
 
 
 def _results_folder(given: str | Path) -> Path:
@@ -184,47 +185,47 @@ def _load_best(results: Path, exact: bool) -> Any:
     path = results / "best.json"
     try:
         ranking = json.loads(path.read_text("utf-8"))["ranking"]
-        if not all(Path(each["artifact"]).name == each["artifact"] and each["recognizer"] for each in ranking):
+        if not all(Path(row["artifact"]).name == row["artifact"] and row["recognizer"] for row in ranking):
             raise ValueError(f"ranking is {ranking!r}")
     except FileNotFoundError as error:
         raise ArtifactError(f"{path}: no such file: python -m benchmark.run --all makes it") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: cannot be read ({error}): python -m benchmark.run --all makes it") from error
-    for place, each in enumerate(ranking):
-        artifact = results / "models" / each["artifact"]
-        if not _missing(artifact, exact):
+    for place, row in enumerate(ranking):
+        artifact = results / "models" / row["artifact"]
+        if not _first_missing(artifact, exact):
             if place:
                 better = ", ".join(
-                    f"{other['recognizer']} (no {_missing(results / 'models' / other['artifact'], exact)})"
+                    f"{other['recognizer']} (no {_first_missing(results / 'models' / other['artifact'], exact)})"
                     for other in ranking[:place]
                 )
                 warnings.warn(
-                    f"using {each['recognizer']}: better on validation, but not here: {better}; "
-                    "with FER2013 at hand, python -m benchmark.run --only NAME --rerun makes them",
+                    f"using {row['recognizer']}: models that rank higher are missing: {better}; "
+                    "with FER2013, python -m benchmark.run --only NAME --rerun makes them",
                     stacklevel=3,
                 )
             return load(artifact, exact=exact)
     raise ArtifactError(f"{results / 'models'}: none of the ranked models is here: python -m benchmark.run makes them")
 
 
-def _missing(artifact: Path, exact: bool) -> str:
+def _first_missing(artifact: Path, exact: bool) -> str:
     """Return the name of the first file that loading `artifact` would miss, or an empty string."""
-    if not present(artifact, exact):
+    if not loadable_files(artifact, exact):
         return artifact.name
     for stem in read_card(artifact)["members"].values():
         try:
-            _sibling(artifact, stem, exact)
+            _member_path(artifact, stem, exact)
         except ArtifactError:
             return stem
     return ""
 
 
-def _sibling(artifact: Path, stem: str, exact: bool) -> Path:
-    for suffix in COPIES:
+def _member_path(artifact: Path, stem: str, exact: bool) -> Path:
+    for suffix in COPY_SUFFIXES:
         path = artifact.with_name(stem + suffix)
-        if present(path, exact):
+        if loadable_files(path, exact):
             return path
     raise ArtifactError(
-        f"{artifact}: its member {stem} is not beside it: with the data at hand, "
+        f"{artifact}: its member {stem} is not in the same folder: with the training data, "
         f"python -m benchmark.run --only {stem.split('-seed', maxsplit=1)[0]} --rerun makes it"
     )

@@ -1,4 +1,4 @@
-"""Arrays kept between runs in the user's cache directory."""
+"""Cache of arrays between runs, in the user's cache directory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _seconds_saved = 0.0
 
 
 def seconds_saved() -> float:
-    """Return how many seconds of computing the cache has saved this process so far."""
+    """Return the seconds of computing that the cache has saved this process so far."""
     return _seconds_saved
 
 
 def count_as_saved(seconds: float) -> None:
-    """Add the time that something took which was computed before and taken up again."""
+    """Add the seconds that a reused result once took to compute."""
     global _seconds_saved
     _seconds_saved += seconds
 

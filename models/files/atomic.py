@@ -1,4 +1,4 @@
-"""Files that are whole, what tells whether they are, and what helps where the system refuses one."""
+"""Writing whole files, their SHA-256, and error messages that say how to fix a refused file."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def advice(error: OSError) -> str:
 
 
 def explain(error: Exception, place: str | Path = "", instead: str = "") -> str:
-    """Return one line that says what cannot be had, why, and the fix.
+    """Return one line that names the file, says why it failed, and the fix.
 
     Parameters
     ----------
     error : Exception
-        What is no OSError says all that itself.
+        The message of any other than an OSError is returned as it is.
     place : str or Path
-        What was read or written, where the error does not say so.
+        The file that was read or written, where the error does not name it.
     instead : str
         A way to choose another place, such as ``give --output HTML``; named where the error is about `place`.
     """
@@ -77,8 +77,8 @@ def explain(error: Exception, place: str | Path = "", instead: str = "") -> str:
         return str(error)
     known = isinstance(error.filename, (str, bytes, os.PathLike))
     named = os.fsdecode(error.filename if known else place)
-    found, wanted = Path(named).absolute(), Path(place).absolute()
-    about_place = found.is_relative_to(wanted) or wanted.is_relative_to(found)
+    failed, chosen = Path(named).absolute(), Path(place).absolute()
+    about_place = failed.is_relative_to(chosen) or chosen.is_relative_to(failed)
     fix = f"{advice(error)}, or {instead}" if instead and about_place else advice(error)
     return f"{one_line(named)}: {error.strerror or error}: {fix}" if named else f"{error.strerror or error}: {fix}"
 

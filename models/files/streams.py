@@ -1,4 +1,4 @@
-"""Standard streams: of commands, whatever names and consoles there are; of native code, silent where it greets."""
+"""Standard streams: printing any file name on any console, and silencing native code."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def prepare_streams() -> None:
 
 
 def one_line(text: str) -> str:
-    """Return a text, such as the name of a file, with escapes for all that is not printed in a line."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    """Return a text, such as a file name, with line breaks and other unprintable characters escaped."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 @contextmanager
-def naming(where: str | Path) -> Iterator[None]:
-    """Have errors of the system name a file or a stream: those of writing to an open one do not."""
+def errors_naming(where: str | Path) -> Iterator[None]:
+    """Add the name of a file or stream to an OSError that names none, as of writing to an open file."""
     try:
         yield
     except OSError as error:
@@ -52,15 +52,15 @@ def naming(where: str | Path) -> Iterator[None]:
 
 @contextmanager
 def silenced_stderr() -> Iterator[None]:
-    """Close standard error to native code too: TensorFlow greets there before its log level is read."""
+    """Silence standard error, for native code too: TensorFlow prints there before it reads its log level."""
     with _silencing:
-        kept = _redirect_stderr()
+        saved = _redirect_stderr()
         try:
             yield
         finally:
-            if kept is not None:
-                os.dup2(kept, 2)
-                os.close(kept)
+            if saved is not None:
+                os.dup2(saved, 2)
+                os.close(saved)
 
 
 def _redirect_stderr() -> int | None:
@@ -70,10 +70,10 @@ def _redirect_stderr() -> int | None:
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
-        kept = os.dup(2)
+        saved = os.dup(2)
         nowhere = os.open(os.devnull, os.O_WRONLY)
     except (OSError, ValueError):
         return None
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    return kept
+    return saved

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from models.artifacts.save_load import ArtifactError
 from models.inference.crop import Face
-from models.networks.litert import interpreter
+from models.networks.litert import make_interpreter
 
 # Its licence, Apache 2.0, and where it comes from are in blazeface.LICENSE.txt.
 WEIGHTS = Path(__file__).with_name("blazeface.tflite")
@@ -23,7 +23,7 @@ WEIGHTS_SHA256 = "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5bed
 SIDE = 256
 # Strides of the feature maps, and anchors at each of their points.
 ANCHORS = ((16, 2), (32, 6))
-# From this size on, faces may be too small for one look at the whole.
+# From this size on, faces may be too small in the reduced photo: its parts are searched too.
 LARGE = 1024
 
 
@@ -43,6 +43,7 @@ class BlazeFace:
     detection on mobile GPUs", 2019. https://arxiv.org/abs/1907.05047
     """
 
+    # Chosen by `python -m benchmark.framing`: results/fer2013/framing.csv
     scale = 1.15
     shift = -0.1
 
@@ -53,12 +54,14 @@ class BlazeFace:
     def detect(self, photo: NDArray[np.uint8]) -> list[Face]:
         """Return the faces of a grey photo of shape (height, width), the surest first.
 
-        A large photo is looked at as a whole and in nine overlapping parts.
+        A large photo is searched as a whole and in nine overlapping parts.
         """
-        found = np.vstack([self._look(photo, *window) for window in _windows(*photo.shape)])
-        return [Face(*map(float, row)) for row in merge(found, self.overlap)]
+        boxes = np.vstack([self._detect_window(photo, *window) for window in _windows(*photo.shape)])
+        return [Face(*map(float, row)) for row in merge_boxes(boxes, self.overlap)]
 
-    def _look(self, photo: NDArray[np.uint8], top: int, left: int, height: int, width: int) -> NDArray[np.float64]:
+    def _detect_window(
+        self, photo: NDArray[np.uint8], top: int, left: int, height: int, width: int
+    ) -> NDArray[np.float64]:
         """Return rows of left, top, width, height and score, in pixels of the photo."""
         side = max(height, width)
         size = (max(1, round(width * SIDE / side)), max(1, round(height * SIDE / side)))
@@ -68,7 +71,7 @@ class BlazeFace:
         run, inputs, outputs = self._network
         run.set_tensor(inputs, np.repeat((image / 127.5 - 1)[None, :, :, None], 3, axis=3))
         run.invoke()
-        boxes, scores = (run.get_tensor(each)[0] for each in outputs)
+        boxes, scores = (run.get_tensor(output)[0] for output in outputs)
         scores = expit(scores[:, 0].astype(float))
         centres = boxes[:, :2] + SIDE * _anchors()
         sure = (scores >= self.threshold) & (centres > 0).all(axis=1) & (centres < size).all(axis=1)
@@ -78,21 +81,21 @@ class BlazeFace:
 
     @cached_property
     def _network(self) -> tuple[Any, int, list[int]]:
-        run = interpreter(_weights())
-        return run, run.get_input_details()[0]["index"], [each["index"] for each in run.get_output_details()]
+        run = make_interpreter(_weights())
+        return run, run.get_input_details()[0]["index"], [output["index"] for output in run.get_output_details()]
 
 
-def merge(found: NDArray[np.float64], overlap: float) -> NDArray[np.float64]:
-    """Return one row for each face: the mean of the boxes that mean it, weighted by their scores; the surest first.
+def merge_boxes(boxes: NDArray[np.float64], overlap: float) -> NDArray[np.float64]:
+    """Return one row for each face: the mean of the boxes around it, weighted by their scores; the surest first.
 
     Parameters
     ----------
-    found : ndarray of shape (n_boxes, 5)
+    boxes : ndarray of shape (n_boxes, 5)
         Left, top, width, height, score.
     overlap : float
         Boxes that share more than this part of the smaller one are one face.
     """
-    left = found[np.argsort(-found[:, 4], kind="stable")]
+    left = boxes[np.argsort(-boxes[:, 4], kind="stable")]
     merged = []
     while len(left):
         first = left[0]

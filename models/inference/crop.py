@@ -35,7 +35,7 @@ class Face:
 
 
 class Detector(Protocol):
-    """What finds faces.
+    """Interface of a face detector.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ def find_faces(photo: NDArray[np.uint8], detector: Detector) -> tuple[list[Face]
     except Exception as error:
         height, width = photo.shape
         raise PhotoError(
-            f"no face can be looked for in {width}x{height} pixels ({type(error).__name__}: {error}): crop or scale it"
+            f"face detection failed on {width}x{height} pixels ({type(error).__name__}: {error}): crop or scale it"
         ) from error
 
 
@@ -87,11 +87,11 @@ def crop_faces(photo: NDArray[np.uint8], faces: Sequence[Face], detector: Detect
         side = max(1.0, detector.scale * face.width)
         left = face.left + face.width / 2 - side / 2
         top = face.top + face.height / 2 + detector.shift * face.width - side / 2
-        row[:] = crop(photo, left, top, side).ravel()
+        row[:] = crop_square(photo, left, top, side).ravel()
     return rows
 
 
-def crop(photo: NDArray[np.uint8], left: float, top: float, side: float) -> NDArray[np.uint8]:
+def crop_square(photo: NDArray[np.uint8], left: float, top: float, side: float) -> NDArray[np.uint8]:
     """Return the square of `photo` at 48x48, of shape (48, 48)."""
     height, width = photo.shape
     # A margin of whole pixels on every side that the square reaches beyond; a few more for the filter.

@@ -1,4 +1,4 @@
-"""Which files are pictures and which are videos: said once, for folders, for reading and for errors."""
+"""Which file suffixes are pictures and which are videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a folder holds: the one rule for every reader of folders, of photos and of data."""
+"""Listing the files in a folder: one rule for photos and for data sets."""
 
 from __future__ import annotations
 

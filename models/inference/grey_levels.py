@@ -1,4 +1,4 @@
-"""The range of a picture's levels: one rule for arrays and files."""
+"""Conversion of grey levels of any range to 8 bits: one rule for arrays and files."""
 
 from __future__ import annotations
 

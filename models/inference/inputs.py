@@ -1,4 +1,4 @@
-"""What `models.predict` reads: files, folders, patterns, standard input and videos, as a stream of grey pictures."""
+"""Inputs of prediction: files, folders, patterns, standard input and videos, read as a stream of grey pictures."""
 
 from __future__ import annotations
 
@@ -52,17 +52,18 @@ def find_files(arguments: Iterable[str | os.PathLike]) -> list[str]:
     A folder stands for all pictures and videos below it, a pattern such as ``photos/**/*.jpg`` for the files that it
     matches, both sorted; anything else for itself, whether it exists or not. ``~`` is the home folder.
     """
-    found: list[str] = []
-    for argument in (os.path.expanduser(os.fsdecode(each)) for each in arguments):
+    files: list[str] = []
+    for given in arguments:
+        argument = os.path.expanduser(os.fsdecode(given))
         if os.path.isdir(argument):
             below = files_below(Path(argument))
             # A folder among the files is one that cannot be listed.
-            found += [str(path) for path in below if path.suffix.lower() in media_suffixes() or os.path.isdir(path)]
+            files += [str(path) for path in below if path.suffix.lower() in media_suffixes() or os.path.isdir(path)]
         elif glob.has_magic(argument) and not os.path.lexists(argument):
-            found += _matches(Path(argument)) or [argument]
+            files += _matches(Path(argument)) or [argument]
         else:
-            found.append(argument)
-    return found
+            files.append(argument)
+    return files
 
 
 def read_files(files: Iterable[str], every: float = 1.0) -> Iterator[Photo]:
@@ -117,8 +118,8 @@ def list_pictures(given: Any, place: str = "") -> Iterator[tuple[str, Any]]:
             return
         if given.ndim == 0:
             given = [given.item()]
-    for number, each in enumerate(given):
-        yield from list_pictures(each, f"{place}[{number}]" if place else str(number))
+    for number, item in enumerate(given):
+        yield from list_pictures(item, f"{place}[{number}]" if place else str(number))
 
 
 def read_pictures(pictures: Iterable[tuple[str, Any]], every: float = 1.0) -> Iterator[Photo]:
@@ -152,10 +153,10 @@ def _standard_input() -> bytes:
 def _matches(pattern: Path) -> list[str]:
     """Return the files that match, sorted. A part of the pattern that is the name of something there is that name."""
     parts = pattern.parts[1:] if pattern.anchor else pattern.parts
-    found = [Path(pattern.anchor)]
+    paths = [Path(pattern.anchor)]
     for part in (*parts, "*") if parts[-1] == "**" else parts:
-        found = [match for folder in found for match in _matches_in(folder, part)]
-    return sorted(str(path) for path in found if os.path.isfile(path) or not os.path.exists(path))
+        paths = [match for folder in paths for match in _matches_in(folder, part)]
+    return sorted(str(path) for path in paths if os.path.isfile(path) or not os.path.exists(path))
 
 
 def _matches_in(folder: Path, part: str) -> Iterable[Path]:

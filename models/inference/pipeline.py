@@ -1,4 +1,4 @@
-"""From pictures to emotions: find the faces, crop them, predict; one picture after the other."""
+"""From pictures to emotions: find the faces, crop them and predict, one picture after the other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face, find_faces
 from models.inference.grey_levels import PhotoError
 from models.inference.inputs import Photo, list_pictures, read_pictures
-from models.inference.read_image import squeeze
+from models.inference.read_image import resize_to_face
 from models.labels import EMOTIONS, emotion_of
 
 BATCH = 64
@@ -61,9 +61,9 @@ class Prediction:
         row: dict[str, Any] = {"file": self.photo.file, "frame": self.photo.frame, "seconds": self.photo.seconds}
         for column in ("left", "top", "width", "height", "score"):
             row[column] = None if face is None else round(getattr(face, column), 3 if column == "score" else 1)
-        found = self.probabilities or {}
-        for name, values in found.items():
-            prefix = "" if len(found) == 1 else f"{name}_"
+        by_model = self.probabilities or {}
+        for name, values in by_model.items():
+            prefix = "" if len(by_model) == 1 else f"{name}_"
             row[f"{prefix}emotion"] = EMOTIONS[int(values.argmax())]
             row |= {f"{prefix}{label}": round(float(p), 4) for label, p in zip(EMOTIONS, values, strict=True)}
         return {**row, "status": self.status}
@@ -121,11 +121,11 @@ def predict_images(
     """
     pictures = list(list_pictures(images))
     recognizers = load_models(model, results, exact)
-    found = predict_photos(read_pictures(pictures, every), recognizers, None if whole else BlazeFace())
-    return pd.DataFrame([each.row() for each in found], columns=columns(recognizers))
+    predictions = predict_photos(read_pictures(pictures, every), recognizers, None if whole else BlazeFace())
+    return pd.DataFrame([prediction.row() for prediction in predictions], columns=prediction_columns(recognizers))
 
 
-def columns(recognizers: Iterable[str]) -> list[str]:
+def prediction_columns(recognizers: Iterable[str]) -> list[str]:
     """Return the columns of the rows of all predictions by these models."""
     zeros = dict.fromkeys(recognizers, np.zeros(len(EMOTIONS), np.float32))
     return list(Prediction(Photo(""), probabilities=zeros).row())
@@ -133,17 +133,17 @@ def columns(recognizers: Iterable[str]) -> list[str]:
 
 def load_models(model: Any, results: str | Path, exact: bool) -> dict[str, Any]:
     """Return recognizers by name, loaded where they are paths."""
-    several = model if isinstance(model, (list, tuple)) else [model]
-    loaded = [load(each, results, exact) if isinstance(each, (str, Path)) else each for each in several]
-    names = [getattr(each, "card_", {}).get("recognizer", type(each).__name__) for each in loaded]
+    models = model if isinstance(model, (list, tuple)) else [model]
+    loaded = [load(model, results, exact) if isinstance(model, (str, Path)) else model for model in models]
+    names = [getattr(model, "card_", {}).get("recognizer", type(model).__name__) for model in loaded]
     return {
-        name if names.count(name) == 1 else f"{name}-{place}": each
-        for place, (name, each) in enumerate(zip(names, loaded, strict=True), start=1)
+        name if names.count(name) == 1 else f"{name}-{place}": recognizer
+        for place, (name, recognizer) in enumerate(zip(names, loaded, strict=True), start=1)
     }
 
 
 def print_notes(caught: Iterable[warnings.WarningMessage], recognizers: Mapping[str, Any]) -> None:
-    """Print what somebody who loaded these models should know, warnings of loading among it, to standard error."""
+    """Print notes about loaded models, and the warnings of loading them, to standard error."""
     for warning in caught:
         if warning.category is UserWarning:
             print(f"note: {one_line(str(warning.message))}", file=sys.stderr)
@@ -169,7 +169,7 @@ def predict_photos(
     detector : Detector or None
         None takes every picture as a face.
     keep_images : bool
-        Leave the picture with every prediction, to draw it; then they are predicted one by one, so that few are kept.
+        Keep the picture in every prediction, to draw it. Pictures are then predicted one by one, to save memory.
     """
     batch = 1 if keep_images else BATCH
     waiting: list[Prediction] = []
@@ -179,7 +179,7 @@ def predict_photos(
             waiting.append(Prediction(light))
             continue
         if detector is None:
-            waiting.append(Prediction(light, crop=squeeze(photo.image)))
+            waiting.append(Prediction(light, crop=resize_to_face(photo.image)))
         else:
             try:
                 faces, rows = find_faces(photo.image, detector)
@@ -187,17 +187,18 @@ def predict_photos(
                 waiting.append(Prediction(replace(light, image=None, error=str(error))))
                 continue
             crops = rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
-            waiting += [Prediction(light, *each) for each in zip(faces, crops, strict=True)] or [Prediction(light)]
+            cropped = zip(faces, crops, strict=True)
+            waiting += [Prediction(light, face, crop) for face, crop in cropped] or [Prediction(light)]
         if len(waiting) >= batch:
-            yield from _predicted(waiting, recognizers)
+            yield from _with_probabilities(waiting, recognizers)
             waiting = []
-    yield from _predicted(waiting, recognizers)
+    yield from _with_probabilities(waiting, recognizers)
 
 
-def side_by_side(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+def predict_by_model(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Return the probabilities of several recognizers for the same rows.
 
-    An ensemble takes those of its members where these very models are among them.
+    An ensemble reuses the probabilities of its members where the same models are among `recognizers`.
 
     Parameters
     ----------
@@ -210,23 +211,23 @@ def side_by_side(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dic
     dict of str to ndarray of shape (n_faces, 7), dtype float32
         In the order of `recognizers`.
     """
-    found: dict[str, NDArray[np.float32]] = {}
+    probabilities: dict[str, NDArray[np.float32]] = {}
     for name in sorted(recognizers, key=lambda name: hasattr(recognizers[name], "combine")):
         recognizer = recognizers[name]
         members = getattr(recognizer, "members_", {})
-        if members and all(_same_model(member, recognizers.get(each)) for each, member in members.items()):
-            found[name] = recognizer.combine(found)
+        if members and all(_same_model(fitted, recognizers.get(member)) for member, fitted in members.items()):
+            probabilities[name] = recognizer.combine(probabilities)
         else:
-            found[name] = all_emotions(recognizer, rows)
-    return {name: found[name] for name in recognizers}
+            probabilities[name] = emotion_probabilities(recognizer, rows)
+    return {name: probabilities[name] for name in recognizers}
 
 
 def _same_model(one: Any, other: Any) -> bool:
-    cards = [getattr(each, "card_", {}) for each in (one, other)]
+    cards = [getattr(recognizer, "card_", {}) for recognizer in (one, other)]
     return one is other or ("sha256" in cards[0] and cards[0]["sha256"] == cards[1].get("sha256"))
 
 
-def all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+def emotion_probabilities(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return probabilities with a column for each of the seven emotions, also those that training lacked.
 
     Raises
@@ -241,7 +242,7 @@ def all_emotions(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32
 
 def _emotion_codes(classes: Iterable[Any]) -> list[int]:
     given = np.asarray(classes, dtype=object).ravel().tolist()
-    codes = [_emotion_code(each) for each in given]
+    codes = [_emotion_code(label) for label in given]
     if None in codes or len(set(codes)) < len(codes):
         raise ValueError(
             f"the recognizer's classes are {given}: fit it on emotions, each by one label: "
@@ -257,15 +258,15 @@ def _emotion_code(label: Any) -> int | None:
     return next((code for code in range(len(EMOTIONS)) if whole and code == label), None)
 
 
-def _predicted(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:
-    crops = [each.crop for each in waiting if each.crop is not None]
+def _with_probabilities(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:
+    crops = [prediction.crop for prediction in waiting if prediction.crop is not None]
     if crops:
         rows = np.stack(crops).reshape(len(crops), N_PIXELS)
-        by_model = side_by_side(recognizers, rows)
+        by_model = predict_by_model(recognizers, rows)
     place = 0
-    for each in waiting:
-        if each.crop is None:
-            yield each
+    for prediction in waiting:
+        if prediction.crop is None:
+            yield prediction
         else:
-            yield replace(each, probabilities={name: values[place] for name, values in by_model.items()})
+            yield replace(prediction, probabilities={name: values[place] for name, values in by_model.items()})
             place += 1

@@ -1,4 +1,4 @@
-"""Drawing what was predicted: the picture with its faces boxed, and a bar chart for each."""
+"""Figures of predictions: the picture with a box around every face, and a bar chart for each face."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plot_photo(predictions: Sequence[Prediction]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    shown = [each for each in predictions if each.probabilities][:MOST_FACES]
+    shown = [prediction for prediction in predictions if prediction.probabilities][:MOST_FACES]
     figure = Figure(figsize=(9, max(3.6, 2.3 * len(shown))), layout="constrained", dpi=120)
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.2, 1))
     left, right = halves
@@ -43,19 +43,19 @@ def plot_photo(predictions: Sequence[Prediction]) -> Figure:
     charts = right.subplots(max(1, len(shown)), 1, squeeze=False)[:, 0]
     if not shown:
         charts[0].axis("off")
-    for number, (each, chart) in enumerate(zip(shown, charts, strict=False)):
+    for number, (prediction, chart) in enumerate(zip(shown, charts, strict=False)):
         colour = COLOURS[number % len(COLOURS)]
-        assert each.probabilities
-        first = next(iter(each.probabilities.values()))
+        assert prediction.probabilities
+        first = next(iter(prediction.probabilities.values()))
         label = f"{number + 1} {EMOTIONS[int(first.argmax())]}" if len(shown) > 1 else EMOTIONS[int(first.argmax())]
-        if each.face:
-            box = each.face
+        if prediction.face:
+            box = prediction.face
             picture.add_patch(Rectangle((box.left, box.top), box.width, box.height, fill=False, ec=colour, lw=2))
             words = {"color": "white", "fontsize": 9, "va": "bottom", "bbox": {"color": colour, "pad": 2}}
             picture.text(box.left, box.top, label, **words)
-        height = 0.8 / len(each.probabilities)
-        for place, (name, values) in enumerate(each.probabilities.items()):
-            at = np.arange(len(EMOTIONS)) + (place - (len(each.probabilities) - 1) / 2) * height
+        height = 0.8 / len(prediction.probabilities)
+        for place, (name, values) in enumerate(prediction.probabilities.items()):
+            at = np.arange(len(EMOTIONS)) + (place - (len(prediction.probabilities) - 1) / 2) * height
             bars = chart.barh(at, values, height, color=colour, alpha=1 / (1 + 0.6 * place), label=name)
             chart.bar_label(bars, [f"{value:.2f}" for value in values], padding=2, fontsize=7)
         chart.set_yticks(range(len(EMOTIONS)), EMOTIONS, fontsize=8)
@@ -63,7 +63,7 @@ def plot_photo(predictions: Sequence[Prediction]) -> Figure:
         chart.invert_yaxis()
         chart.spines[["top", "right"]].set_visible(False)
         chart.tick_params(axis="x", labelsize=7)
-        if len(each.probabilities) > 1:
+        if len(prediction.probabilities) > 1:
             chart.legend(fontsize=7, frameon=False)
     charts[-1].set_xlabel("probability", fontsize=8)
     return figure

@@ -17,7 +17,7 @@ from models.inference.file_types import find_plugin, is_raw
 from models.inference.grey_levels import PhotoError, eight_bits
 
 MEGAPIXELS = 50
-TAKEN = (
+ACCEPTED_TYPES = (
     "a path, a Pillow image, bytes, an open binary file, an array or tensor of shape (height, width) or "
     "(height, width, 1, 3 or 4)"
 )
@@ -99,10 +99,10 @@ def as_picture(source: Any) -> str | BinaryIO | Image.Image | NDArray:
         array = np.asarray(source)
         if array.ndim or array.dtype.kind in "OUT":  # no single number
             return array
-    raise TypeError(f"{type(source).__name__} is no picture: give {TAKEN}")
+    raise TypeError(f"{type(source).__name__} is no picture: give {ACCEPTED_TYPES}")
 
 
-def squeeze(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def resize_to_face(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the whole picture at 48x48, antialiased; a picture of that size as it is."""
     size = (IMAGE_SIDE, IMAGE_SIDE)
     return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""Changes of faces that leave their emotion: random ones for training, views of a face for prediction."""
+"""Augmentation of faces: random changes for training, and views of a face for prediction."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from models.networks.keras_recognizer import import_keras
 
 ERASED_SHARE = (0.02, 0.2)
 ERASED_ASPECT = (0.4, 2.5)
-BLUR = (0.3, 1.0)  # standard deviation, pixels
-NOISE = (2.0, 12.0)  # standard deviation, grey levels
+BLUR_SIGMA = (0.3, 1.0)  # standard deviation, pixels
+NOISE_SIGMA = (2.0, 12.0)  # standard deviation, grey levels
 
 
 def augment(
@@ -24,8 +24,8 @@ def augment(
     rotation: float = 0.0,
     zoom: float = 0.0,
     gamma: float = 0.0,
-    degrading: float = 0.0,
-    erasing: float = 0.0,
+    blur_noise_prob: float = 0.0,
+    erase_prob: float = 0.0,
 ) -> NDArray[np.float32]:
     """Return faces mirrored, turned, zoomed and shifted in one resampling, in other light, degraded and partly erased.
 
@@ -42,10 +42,10 @@ def augment(
         Largest logarithm of the scale.
     gamma : float
         Largest logarithm of the power to which the grey levels, as shares of 255, are raised.
-    degrading : float
-        Share of the faces that are blurred or made noisy, one as often as the other.
-    erasing : float
-        Share of the faces in which a rectangle of 2-20% of the area takes one random grey level.
+    blur_noise_prob : float
+        Probability that a face is blurred or made noisy, each as often as the other.
+    erase_prob : float
+        Probability that a rectangle of 2-20% of a face takes one random grey level.
 
     Returns
     -------
@@ -57,12 +57,12 @@ def augment(
     Z. Zhong, L. Zheng, G. Kang, S. Li and Y. Yang, "Random erasing data augmentation", AAAI 2020.
     https://doi.org/10.1609/aaai.v34i07.7000
     """
-    changed = _resampled(faces, affine(len(faces), generator, shift, rotation, zoom))
+    changed = _transformed(faces, random_affine(len(faces), generator, shift, rotation, zoom))
     power = np.exp(generator.uniform(-gamma, gamma, (len(faces), 1, 1, 1))).astype(np.float32)
     changed = np.float32(255) * (changed / np.float32(255)) ** power
-    for number in np.flatnonzero(generator.random(len(faces)) < degrading):
+    for number in np.flatnonzero(generator.random(len(faces)) < blur_noise_prob):
         _degrade(changed[number], generator)
-    for number in np.flatnonzero(generator.random(len(faces)) < erasing):
+    for number in np.flatnonzero(generator.random(len(faces)) < erase_prob):
         _erase(changed[number], generator)
     return changed
 
@@ -77,14 +77,14 @@ def views(faces: NDArray[np.float32], zoom: float) -> Iterator[NDArray[np.float3
         0 for the faces and their mirror images alone.
     """
     for log_scale in (-zoom, 0.0, zoom) if zoom else (0.0,):
-        weights = _zooming(np.exp(log_scale))
+        weights = _zoom_weights(np.exp(log_scale))
         # Zooming works along each axis by itself; two small matrix products need no Keras.
         view = np.matmul(np.matmul(weights, faces[..., 0]), weights.T, dtype=np.float32)[..., None]
         yield view
         yield view[:, :, ::-1]
 
 
-def _zooming(scale: float) -> NDArray[np.float32]:
+def _zoom_weights(scale: float) -> NDArray[np.float32]:
     """Return the bilinear weights, shape (48, 48), that zoom a column of pixels about its middle.
 
     A row of the result shows the place `scale` times as far from the middle, the border's pixel beyond the border.
@@ -99,7 +99,7 @@ def _zooming(scale: float) -> NDArray[np.float32]:
     return weights
 
 
-def affine(
+def random_affine(
     n_faces: int, generator: np.random.Generator, shift: float, rotation: float, zoom: float
 ) -> NDArray[np.float32]:
     """Return a random transform about the centre for each face, as `keras.ops.image.affine_transform` takes them.
@@ -127,16 +127,16 @@ def _similarity(
     return np.stack([a0, a1, a2, b0, b1, b2, 0 * a0, 0 * a0], axis=1).astype(np.float32)
 
 
-def _resampled(faces: NDArray[np.float32], transforms: NDArray[np.float32]) -> NDArray[np.float32]:
+def _transformed(faces: NDArray[np.float32], transforms: NDArray[np.float32]) -> NDArray[np.float32]:
     resample = import_keras().ops.image.affine_transform
     return np.array(resample(faces, transforms, interpolation="bilinear", fill_mode="nearest"), np.float32)
 
 
 def _degrade(face: NDArray[np.float32], generator: np.random.Generator) -> None:
     if generator.random() < 0.5:
-        face[..., 0] = gaussian_filter(face[..., 0], generator.uniform(*BLUR), mode="nearest")
+        face[..., 0] = gaussian_filter(face[..., 0], generator.uniform(*BLUR_SIGMA), mode="nearest")
     else:
-        face += generator.normal(0, generator.uniform(*NOISE), face.shape)
+        face += generator.normal(0, generator.uniform(*NOISE_SIGMA), face.shape)
         np.clip(face, 0, 255, out=face)
 
 

@@ -1,4 +1,4 @@
-"""A network trained for a fixed number of epochs on faces that are changed at random every time they are seen."""
+"""Base of the networks that are trained with augmentation, for a fixed number of epochs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from features.rows import as_images
 from models.networks.augmentation import augment, views
 from models.networks.checkpoint import Checkpoint
 from models.networks.keras_recognizer import KerasRecognizer, import_keras, network_input
-from models.networks.training import shuffled, train
+from models.networks.training import shuffled_batches, train
 
-CHANGES = ("shift", "rotation", "zoom", "gamma", "degrading", "erasing")
+AUGMENTATIONS = ("shift", "rotation", "zoom", "gamma", "blur_noise_prob", "erase_prob")
 
 
 class AugmentedNetwork(KerasRecognizer):
@@ -37,7 +37,7 @@ class AugmentedNetwork(KerasRecognizer):
     weight_power : float
         The weights of the faces are raised to this power: 1 takes class weights as they are, 0.5 their square root,
         0 none.
-    shift, rotation, zoom, gamma, degrading, erasing : float
+    shift, rotation, zoom, gamma, blur_noise_prob, erase_prob : float
         As of `models.networks.augmentation.augment`. The views for prediction are zoomed as far as `zoom` says.
     precision : str
         Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``, the latter where the processor
@@ -75,8 +75,8 @@ class AugmentedNetwork(KerasRecognizer):
         rotation: float = 10.0,
         zoom: float = 0.15,
         gamma: float = 0.3,
-        degrading: float = 0.25,
-        erasing: float = 0.5,
+        blur_noise_prob: float = 0.25,
+        erase_prob: float = 0.5,
         precision: str = "auto",
         random_state: int = 0,
     ) -> None:
@@ -91,8 +91,8 @@ class AugmentedNetwork(KerasRecognizer):
         self.rotation = rotation
         self.zoom = zoom
         self.gamma = gamma
-        self.degrading = degrading
-        self.erasing = erasing
+        self.blur_noise_prob = blur_noise_prob
+        self.erase_prob = erase_prob
         self.precision = precision
         self.random_state = random_state
 
@@ -104,7 +104,7 @@ class AugmentedNetwork(KerasRecognizer):
         labels = np.eye(len(self.classes_), dtype=np.float32)
         weight = sample_weight**self.weight_power
         weight /= weight.mean()
-        changes = {name: getattr(self, name) for name in CHANGES}
+        changes = {name: getattr(self, name) for name in AUGMENTATIONS}
         network = self.build(len(self.classes_), self._policy())
         network.compile(
             optimizer=self._optimizer(keras, steps=-(-len(X) // self.batch_size)),
@@ -113,7 +113,7 @@ class AugmentedNetwork(KerasRecognizer):
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
         change = partial(augment, **changes)
-        faces = shuffled(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
+        faces = shuffled_batches(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
         train(keras, faces, (network_input(X_valid), labels[y_valid]), self.epochs, checkpoint)
         self._keep(checkpoint)
 

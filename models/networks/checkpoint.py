@@ -1,4 +1,4 @@
-"""State of a training after each epoch, so that an interrupted one goes on where it was."""
+"""Checkpoints of a training after each epoch, so that an interrupted training resumes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 
 from models.files.arrays import Arrays, count_as_saved, read_arrays, write_arrays
 
-_ended: set[Path] = set()
+_finished: set[Path] = set()
 
 
-def forget_trainings() -> None:
-    """Delete the states of the trainings that came to their end in this process: what they led to is stored now."""
-    while _ended:
+def delete_finished_checkpoints() -> None:
+    """Delete the checkpoints of the trainings that finished in this process, once their results are saved."""
+    while _finished:
         with contextlib.suppress(OSError):
-            _ended.pop().unlink(missing_ok=True)
+            _finished.pop().unlink(missing_ok=True)
 
 
 class Checkpoint:
     """State of a training after its last whole epoch: variables of network and optimizer, history, best weights.
 
-    Where there is a stored state, the network takes it up. The time that the training took until then counts as saved,
-    so that its cost is not that of the rest alone.
+    Where there is a saved state, the network resumes from it. The time that the training took until then counts as
+    saved, so that the recorded cost is that of the whole training.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Checkpoint:
     history : dict of str to list of float
         What Keras logged of every epoch.
     best : list of ndarray
-        Weights that are to be kept, empty until there are any; they are stored and read with the rest.
+        Weights of the best epoch so far, empty before there is one; saved and read with the rest.
     """
 
     def __init__(self, path: Path, network: Any) -> None:
@@ -94,6 +94,6 @@ class Checkpoint:
         with contextlib.suppress(OSError):
             write_arrays(self.path, arrays)
 
-    def forget(self) -> None:
-        """Let `forget_trainings` delete the file."""
-        _ended.add(self.path)
+    def mark_finished(self) -> None:
+        """Let `delete_finished_checkpoints` delete the file."""
+        _finished.add(self.path)

@@ -1,4 +1,4 @@
-"""Keras as this project uses it: imported in one way, with settings of its own, and never in a forked process."""
+"""Import of Keras: always the same way, with this project's settings, and never in a forked process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def import_keras() -> Any:
 
 @contextmanager
 def keras_settings() -> Iterator[Any]:
-    """Have Keras, the `keras` module, compute with the settings of this project; afterwards the user's are back.
+    """Use Keras with the settings of this project, and restore the user's afterwards; yields the `keras` module.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _imported() -> Any:
     try:
         return importlib.import_module("keras")
     except ModuleNotFoundError as error:
-        _forget()
+        _drop_failed_import()
         if error.name not in BACKENDS:
             raise
         raise KerasError(
@@ -107,13 +107,13 @@ def _imported() -> Any:
             "variable KERAS_BACKEND=tensorflow"
         ) from error
     except Exception:  # whatever a bad keras.json leads to
-        _forget()
+        _drop_failed_import()
     home = os.environ.get("KERAS_HOME")
     try:
         with TemporaryDirectory() as os.environ["KERAS_HOME"]:
             return importlib.import_module("keras")
     except Exception as error:
-        _forget()
+        _drop_failed_import()
         raise KerasError(f"Keras cannot be imported ({error}): check the variables KERAS_* and TF_*") from error
     finally:
         if home is None:
@@ -122,7 +122,7 @@ def _imported() -> Any:
             os.environ["KERAS_HOME"] = home
 
 
-def _forget() -> None:
+def _drop_failed_import() -> None:
     """Drop what a failed import of Keras leaves, so that another one does not find its settings."""
     for name in [name for name in sys.modules if name.split(".", maxsplit=1)[0] == "keras"]:
         del sys.modules[name]

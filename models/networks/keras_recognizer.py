@@ -1,4 +1,4 @@
-"""A Keras 3 network as a recognizer. Keras is imported only where a network is built or read."""
+"""Base of the networks: a Keras 3 network as a recognizer. Keras is imported only to build or read a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.files.code_digest import code_digest
 from models.networks.checkpoint import Checkpoint
 from models.networks.keras_import import import_keras, keras_settings
 from models.networks.processor import has_bfloat16
-from models.networks.training import shuffled, train
+from models.networks.training import shuffled_batches, train
 
 PREDICT_BATCH = 256
 
@@ -39,7 +39,7 @@ class KerasRecognizer(BaseRecognizer):
         At most.
     patience : int
         Epochs without a higher validation accuracy after which training stops.
-    average_epochs : float
+    ema_epochs : float
         Time constant, in epochs, of the exponential moving average of the weights that is validated and kept; 0 keeps
         the weights as Adam leaves them, whose validation accuracy jumps by points from epoch to epoch.
     precision : str
@@ -70,7 +70,7 @@ class KerasRecognizer(BaseRecognizer):
         batch_size: int = 64,
         epochs: int = 200,
         patience: int = 10,
-        average_epochs: float = 2.0,
+        ema_epochs: float = 2.0,
         precision: str = "auto",
         random_state: int = 0,
     ) -> None:
@@ -78,7 +78,7 @@ class KerasRecognizer(BaseRecognizer):
         self.batch_size = batch_size
         self.epochs = epochs
         self.patience = patience
-        self.average_epochs = average_epochs
+        self.ema_epochs = ema_epochs
         self.precision = precision
         self.random_state = random_state
 
@@ -123,8 +123,8 @@ class KerasRecognizer(BaseRecognizer):
         keras.utils.set_random_seed(self.random_state)
         network = self.build(len(self.classes_), self._policy())
         averaging, callbacks = {}, []
-        if self.average_epochs:
-            steps = self.average_epochs * -(-len(X) // self.batch_size)
+        if self.ema_epochs:
+            steps = self.ema_epochs * -(-len(X) // self.batch_size)
             averaging = {"use_ema": True, "ema_momentum": max(0.0, 1 - 1 / steps)}
             callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
         network.compile(
@@ -133,7 +133,7 @@ class KerasRecognizer(BaseRecognizer):
             metrics=["accuracy"],
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
-        faces = shuffled(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state)
+        faces = shuffled_batches(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state)
         validation = network_input(X_valid), y_valid
         train(keras, faces, validation, self.epochs, checkpoint, self.patience, callbacks)
         self._keep(checkpoint)
@@ -148,7 +148,7 @@ class KerasRecognizer(BaseRecognizer):
         self.history_ = checkpoint.history
         self.network_ = self.build(len(self.classes_), "float32")
         self.network_.set_weights(checkpoint.network.get_weights())
-        checkpoint.forget()
+        checkpoint.mark_finished()
 
     def _checkpoint_path(self, *arrays: NDArray) -> Path:
         """Name everything that the training depends on."""

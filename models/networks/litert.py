@@ -1,4 +1,4 @@
-"""Networks run by LiteRT, which needs no TensorFlow; in eight bits they are also several times faster."""
+"""Networks run by LiteRT: without TensorFlow, and in eight bits several times faster."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class LiteNetwork:
         if self._running[-1] != os.getpid():  # at the fork, another thread may have held the lock
             self._start()
         run, lock, _ = self._running
-        source, target = (each[0]["index"] for each in (run.get_input_details(), run.get_output_details()))
+        source, target = (details[0]["index"] for details in (run.get_input_details(), run.get_output_details()))
 
-        def answer(face: NDArray[np.float32]) -> NDArray[np.float32]:
+        def predict(face: NDArray[np.float32]) -> NDArray[np.float32]:
             run.set_tensor(source, face[None])
             run.invoke()
             return run.get_tensor(target)
 
         with lock:
-            return np.concatenate([answer(face) for face in np.ascontiguousarray(faces)])
+            return np.concatenate([predict(face) for face in np.ascontiguousarray(faces)])
 
     def __getstate__(self) -> bytes:
         return self._content
@@ -59,7 +59,7 @@ class LiteNetwork:
         self._start()
 
     def _start(self) -> None:
-        run = interpreter(self._content)
+        run = make_interpreter(self._content)
         self.shape = tuple(run.get_input_details()[0]["shape"][1:])
         self._running = run, Lock(), os.getpid()
 
@@ -71,15 +71,15 @@ class LiteRecognizer(BaseRecognizer):
     ----------
     zoom : float or None
         Of a network that looks at several views of a face, how far `models.networks.augmentation.views` zooms.
-    few : bool
+    two_views : bool
         Of these views, take only two: the mirror image of the larger face, and the smaller face.
     """
 
     network_: LiteNetwork
 
-    def __init__(self, zoom: float | None = None, few: bool = False) -> None:
+    def __init__(self, zoom: float | None = None, two_views: bool = False) -> None:
         self.zoom = zoom
-        self.few = few
+        self.two_views = two_views
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
         return np.concatenate(
@@ -89,10 +89,10 @@ class LiteRecognizer(BaseRecognizer):
     def _views(self, faces: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         if self.zoom is None:
             return iter([faces])
-        return islice(views(faces, self.zoom), 1, None, 3) if self.few and self.zoom else views(faces, self.zoom)
+        return islice(views(faces, self.zoom), 1, None, 3) if self.two_views and self.zoom else views(faces, self.zoom)
 
 
-def interpreter(content: bytes) -> Any:
+def make_interpreter(content: bytes) -> Any:
     """Return the `Interpreter` of what a LiteRT file holds, ready to run.
 
     It has one thread: a face is too little work to share, and a process forked from this one has no other threads.
@@ -100,7 +100,7 @@ def interpreter(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is none.
+        If `content` is no LiteRT model.
     """
     from ai_edge_litert.interpreter import Interpreter
 

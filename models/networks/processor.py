@@ -1,4 +1,4 @@
-"""What the processor is and can do."""
+"""The processor: its name, and whether it multiplies bfloat16 numbers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import re
 from functools import cache
 from pathlib import Path
 
-FACTS = Path("/proc/cpuinfo")
+CPUINFO = Path("/proc/cpuinfo")
 # What ONEDNN_MAX_CPU_ISA may say, without the multiplication of bfloat16 numbers.
 OLDER_ISA = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 
 
 def processor() -> str:
     """Return the name of the processor."""
-    found = re.search(r"^model name\s*:\s*(.+)$", _facts(), re.MULTILINE)
-    return found[1] if found else platform.processor()
+    match = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    return match[1] if match else platform.processor()
 
 
 def has_bfloat16() -> bool:
@@ -25,12 +25,12 @@ def has_bfloat16() -> bool:
     The environment variable ``ONEDNN_MAX_CPU_ISA`` may keep oneDNN, which multiplies for TensorFlow, from either.
     """
     highest = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-    return highest not in OLDER_ISA and bool({"avx512_bf16", "amx_bf16"} & set(_facts().split()))
+    return highest not in OLDER_ISA and bool({"avx512_bf16", "amx_bf16"} & set(_cpuinfo().split()))
 
 
 @cache
-def _facts() -> str:
+def _cpuinfo() -> str:
     try:
-        return FACTS.read_text("utf-8")
+        return CPUINFO.read_text("utf-8")
     except OSError:  # no Linux
         return ""

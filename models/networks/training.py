@@ -1,4 +1,4 @@
-"""Training of a network by epochs, which goes on where it was interrupted."""
+"""Training of a network, epoch by epoch, resumed where it was interrupted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VALIDATION_BATCH = 256
 Change = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
 
 
-def shuffled(
+def shuffled_batches(
     keras: Any,
     images: NDArray[np.uint8],
     y: NDArray,
@@ -73,13 +73,13 @@ def train(
     patience: int | None = None,
     callbacks: Sequence[Any] = (),
 ) -> None:
-    """Train the network of a checkpoint up to an epoch, from the last one on that is done.
+    """Train the network of a checkpoint up to an epoch, from the last finished one on.
 
     Parameters
     ----------
     keras : module
     batches : keras.utils.PyDataset
-        As of `shuffled`.
+        As of `shuffled_batches`.
     validation : tuple (images, y)
         Images of shape (n_faces, side, side, 1), dtype float32, grey levels 0-255, and labels as the loss takes them.
     epochs : int

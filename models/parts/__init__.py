@@ -1,1 +1,1 @@
-"""What recognizers are built from: machines, codebooks, votes."""
+"""Parts of recognizers: support vector machines, codebooks, votes."""

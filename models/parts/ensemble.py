@@ -1,4 +1,4 @@
-"""Ensembles: recognizers that combine the probabilities of others, fitted before them."""
+"""Base of the ensembles: recognizers that combine the probabilities of other, fitted recognizers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from models.base import BaseRecognizer
-from models.calibration import best_temperature, scaled
+from models.calibration import apply_temperature, best_temperature
 
-Probabilities = Mapping[str, NDArray[np.floating]]
+MemberProbabilities = Mapping[str, NDArray[np.floating]]
 
 
 class Ensemble(ClassifierMixin, BaseEstimator):
-    """Base of the ensembles: what is fitted is the combination, never a member.
+    """Base of the ensembles. Fitting one fits the combination, never a member.
 
     A subclass implements ``_combine`` and, where the combination has something to learn, ``_fit``. What comes out is
     calibrated as `models.base.BaseRecognizer` does it: an average of calibrated probabilities is too mild.
@@ -34,7 +34,7 @@ class Ensemble(ClassifierMixin, BaseEstimator):
     suffix = ".joblib"
     temperature_ = 1.0
 
-    def fit(self, probabilities: Probabilities, y: ArrayLike, classes: ArrayLike) -> Ensemble:
+    def fit(self, probabilities: MemberProbabilities, y: ArrayLike, classes: ArrayLike) -> Ensemble:
         """Fit the combination on the members' probabilities of the validation faces.
 
         Parameters
@@ -56,18 +56,18 @@ class Ensemble(ClassifierMixin, BaseEstimator):
         return self
 
     def attach(self, members: Mapping[str, BaseRecognizer]) -> Ensemble:
-        """Give the fitted members, by name; needed before `predict_proba`."""
+        """Set the fitted members, by name; needed before `predict_proba`."""
         for name in self.names_:
             if name not in members or not np.array_equal(members[name].classes_, self.classes_):
                 raise ValueError(f"member {name} is missing or has other classes: attach {', '.join(self.names_)}")
         self.members_ = {name: members[name] for name in self.names_}
         return self
 
-    def combine(self, probabilities: Probabilities) -> NDArray[np.float32]:
+    def combine(self, probabilities: MemberProbabilities) -> NDArray[np.float32]:
         """Combine the members' probabilities, each of shape (n_faces, n_classes), into the ensemble's."""
         check_is_fitted(self, "classes_")
         combined = self._combine({name: probabilities[name] for name in self.names_})
-        return np.asarray(scaled(combined, self.temperature_), dtype=np.float32)
+        return np.asarray(apply_temperature(combined, self.temperature_), dtype=np.float32)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the probability of every class for rows `X` of shape (n_faces, 2304), dtype uint8."""
@@ -84,8 +84,8 @@ class Ensemble(ClassifierMixin, BaseEstimator):
         alone.__dict__.pop("members_", None)
         return alone
 
-    def _fit(self, probabilities: Probabilities, y: NDArray[np.intp]) -> None:
+    def _fit(self, probabilities: MemberProbabilities, y: NDArray[np.intp]) -> None:
         """Learn from members' probabilities and the positions of the true classes; by default, nothing."""
 
-    def _combine(self, probabilities: Probabilities) -> NDArray[np.floating]:
+    def _combine(self, probabilities: MemberProbabilities) -> NDArray[np.floating]:
         raise NotImplementedError

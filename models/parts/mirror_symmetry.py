@@ -1,4 +1,4 @@
-"""Learning from faces and their mirror images at once, at the price of the faces alone."""
+"""PCA and support vector machine that learn from faces and their mirror images for the cost of the faces alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils.extmath import randomized_svd
 
 from features.rows import as_images
-from models.parts.rbf_svm import pairwise_coefficients, solver
+from models.parts.rbf_svm import BLOCK, pairwise_coefficients, svc_class
 
-BLOCK = 512
 SVD_ROUNDS = 3
 SMALLEST_SPREAD = 1e-6
 
@@ -28,7 +27,7 @@ class MirroredPCA(BaseEstimator):
 
     With f(x) of a face and f(x') of its mirror image, the even part f(x) + f(x') stays and the odd part f(x) - f(x')
     changes its sign when a face is mirrored. The covariance over faces and mirror images falls into one block each, so
-    that the components of the two parts are found apart, from half the rows.
+    that the components of the two parts are computed separately, from half the rows.
 
     Parameters
     ----------
@@ -81,19 +80,21 @@ class MirroredPCA(BaseEstimator):
             self.spread_ = np.sqrt((even.var(axis=0) + (odd**2).mean(axis=0)) / 2) + SMALLEST_SPREAD
         even /= self.spread_
         odd /= self.spread_
-        found = []
+        decompositions = []
         for part in (even, odd):
             most = min(self.n_components, *part.shape)
             _, values, vectors = randomized_svd(part, most, n_iter=SVD_ROUNDS, random_state=self.random_state)
-            found.append((values, vectors))
-        values = np.sort(np.concatenate([each for each, _ in found]))[::-1]
-        least = values[min(self.n_components, len(values)) - 1]
-        scale = np.sqrt((values[values >= least] ** 2).sum() / len(X) / self.variance)
-        self.even_, self.odd_ = ((vectors[each >= least] / scale).astype(np.float16) for each, vectors in found)
+            decompositions.append((values, vectors))
+        largest_first = np.sort(np.concatenate([values for values, _ in decompositions]))[::-1]
+        least = largest_first[min(self.n_components, len(largest_first)) - 1]
+        scale = np.sqrt((largest_first[largest_first >= least] ** 2).sum() / len(X) / self.variance)
+        self.even_, self.odd_ = (
+            (vectors[values >= least] / scale).astype(np.float16) for values, vectors in decompositions
+        )
         return self._project(even, odd)
 
-    def keep(self, even: NDArray[np.bool_], odd: NDArray[np.bool_]) -> None:
-        """Forget the even and odd components that are not marked."""
+    def select_components(self, even: NDArray[np.bool_], odd: NDArray[np.bool_]) -> None:
+        """Keep only the even and odd components that the masks mark."""
         self.even_, self.odd_ = self.even_[even], self.odd_[odd]
 
     def transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -149,15 +150,15 @@ class MirroredRbfSVM(BaseEstimator):
         n_faces = len(y)
         rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
         self.gamma_ = float(self.gamma / rows.var(axis=0).sum())
-        svc = solver()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
+        svc = svc_class()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
         svc.fit(rows, np.tile(y, 2), sample_weight=np.tile(weight, 2))
         coefficients = np.zeros((2 * n_faces, len(svc.intercept_)), np.float32)
         coefficients[svc.support_] = pairwise_coefficients(svc.dual_coef_, svc.n_support_)
         both = (coefficients[:n_faces] + coefficients[n_faces:]) / 2
-        kept = both.any(axis=1)
-        self.coefficients_ = both[kept]
+        is_support = both.any(axis=1)
+        self.coefficients_ = both[is_support]
         self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
-        self.even_, self.odd_ = even[kept].astype(np.float16), odd[kept].astype(np.float16)
+        self.even_, self.odd_ = even[is_support].astype(np.float16), odd[is_support].astype(np.float16)
         return self
 
     def decision_function(self, even: NDArray[np.float32], odd: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Probabilities from one-against-one decision values."""
+"""Pairwise coupling: class probabilities from one-against-one decision values."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class PairwiseCalibrator(BaseEstimator):
         for column, (i, j) in enumerate(combinations(range(self.n_classes_), 2)):
             pairwise[:, i, j] = wins[:, column]
             pairwise[:, j, i] = 1 - wins[:, column]
-        return couple(np.clip(pairwise, SMALLEST, 1 - SMALLEST))
+        return couple_pairwise(np.clip(pairwise, SMALLEST, 1 - SMALLEST))
 
 
-def couple(pairwise: NDArray[np.float64]) -> NDArray[np.float64]:
+def couple_pairwise(pairwise: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the distributions p that best agree with pairwise probabilities.
 
     Parameters

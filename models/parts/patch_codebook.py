@@ -1,4 +1,4 @@
-"""Patches coded by how near they are to learnt ones, and summed over a grid: features learnt without labels."""
+"""Patch codebook: features learnt without labels, from k-means centroids of small patches."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics.pairwise import rbf_kernel
 
-BLOCK = 512
+BLOCK = 512  # rows whose kernel is in memory at once
 
 
 class RbfSVM(BaseEstimator):
@@ -42,7 +42,7 @@ class RbfSVM(BaseEstimator):
     def fit(self, X: NDArray[np.float32], y: NDArray[np.intp], sample_weight: NDArray[np.float64]) -> RbfSVM:
         """Fit on vectors `X` of shape (n, n_features) with codes `y` 0..n_classes-1 and a weight a row."""
         self.gamma_ = float(self.gamma or 1.0 / (X.shape[1] * X.var()))
-        svc = solver()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
+        svc = svc_class()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
         svc.fit(X, y, sample_weight=sample_weight)
         self.n_classes_ = len(svc.classes_)
         self.support_vectors_ = np.asarray(svc.support_vectors_, dtype=np.float32)
@@ -62,7 +62,7 @@ class RbfSVM(BaseEstimator):
         return np.concatenate(blocks) + self.intercepts_
 
 
-def solver() -> type:
+def svc_class() -> type:
     """Return scikit-learn-intelex's `SVC` where it is installed, else scikit-learn's."""
     if importlib.util.find_spec("sklearnex"):
         from sklearnex.svm import SVC

@@ -1,4 +1,4 @@
-"""Soft voting with weights that were chosen on the validation split."""
+"""Soft voting with weights chosen on the validation split."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import TINY
-from models.parts.ensemble import Ensemble, Probabilities
+from models.parts.ensemble import Ensemble, MemberProbabilities
 
 
 class TunedVoting(Ensemble):
     """Weighted average of the members' probabilities.
 
-    The weights are found by greedy selection with replacement: in every round the member joins whose vote lowers the
-    log loss on the validation split most, and a member's weight is its share of the rounds. While some weight is below
-    `least`, the member with the smallest is left out and the weights are found anew: a vote that changes little is not
-    worth its member's time and size. One member always stays.
+    The weights come from greedy selection with replacement: every round adds the member whose vote lowers the log loss
+    on the validation split most, and a member's weight is its share of the rounds. While some weight is below
+    `min_weight`, the member with the smallest weight is left out and selection starts again: a vote that changes little
+    is not worth its member's time and size. One member always stays.
 
     Parameters
     ----------
-    rounds : int
-        A weight is a multiple of 1 / rounds.
-    least : float
+    n_rounds : int
+        A weight is a multiple of 1 / n_rounds.
+    min_weight : float
         Smallest weight that stays.
 
     Attributes
@@ -40,33 +40,33 @@ class TunedVoting(Ensemble):
     https://doi.org/10.1145/1015330.1015432
     """
 
-    def __init__(self, rounds: int = 100, least: float = 0.05) -> None:
-        self.rounds = rounds
-        self.least = least
+    def __init__(self, n_rounds: int = 100, min_weight: float = 0.05) -> None:
+        self.n_rounds = n_rounds
+        self.min_weight = min_weight
 
-    def _fit(self, probabilities: Probabilities, y: NDArray[np.intp]) -> None:
-        votes = {name: np.asarray(each, dtype=float)[np.arange(len(y)), y] for name, each in probabilities.items()}
+    def _fit(self, probabilities: MemberProbabilities, y: NDArray[np.intp]) -> None:
+        votes = {name: np.asarray(proba, dtype=float)[np.arange(len(y)), y] for name, proba in probabilities.items()}
         while True:
-            chosen = greedy_selection(np.stack(list(votes.values())), self.rounds)
-            self.weights_ = dict(zip(votes, (chosen / self.rounds).tolist(), strict=True))
+            chosen = greedy_selection(np.stack(list(votes.values())), self.n_rounds)
+            self.weights_ = dict(zip(votes, (chosen / self.n_rounds).tolist(), strict=True))
             smallest = min(self.weights_, key=self.weights_.__getitem__)
-            if self.weights_[smallest] >= self.least or len(votes) == 1:
+            if self.weights_[smallest] >= self.min_weight or len(votes) == 1:
                 break
             del votes[smallest]
         self.names_ = tuple(self.weights_)
 
-    def _combine(self, probabilities: Probabilities) -> NDArray[np.floating]:
+    def _combine(self, probabilities: MemberProbabilities) -> NDArray[np.floating]:
         return np.sum([share * probabilities[name].astype(float) for name, share in self.weights_.items()], axis=0)
 
 
-def greedy_selection(proba_true: NDArray[np.float64], rounds: int) -> NDArray[np.intp]:
+def greedy_selection(proba_true: NDArray[np.float64], n_rounds: int) -> NDArray[np.intp]:
     """Return how often each member is chosen.
 
     Parameters
     ----------
     proba_true : ndarray of shape (n_members, n_faces)
         The probability that each member gives to the true class.
-    rounds : int
+    n_rounds : int
         Members chosen in all, with replacement.
 
     Returns
@@ -75,7 +75,7 @@ def greedy_selection(proba_true: NDArray[np.float64], rounds: int) -> NDArray[np
     """
     chosen = np.zeros(len(proba_true), dtype=np.intp)
     pooled = np.zeros(proba_true.shape[1])
-    for _ in range(rounds):
+    for _ in range(n_rounds):
         gain = np.log(np.maximum(pooled + proba_true, TINY)).mean(axis=1)
         best = int(gain.argmax())
         chosen[best] += 1

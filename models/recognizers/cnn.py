@@ -37,7 +37,7 @@ class CNN(KerasRecognizer):
     space={
         "learning_rate": Range(3e-4, 3e-3, log=True),
         "batch_size": (32, 64, 128),
-        "average_epochs": (0.0, 1.0, 2.0, 4.0),
+        "ema_epochs": (0.0, 1.0, 2.0, 4.0),
     },
 )
 def cnn(random_state: int = 0) -> CNN:

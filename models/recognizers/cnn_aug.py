@@ -1,4 +1,4 @@
-"""The reference network, trained better."""
+"""The reference network, trained with augmentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SPACE = {
     "label_smoothing": Range(0.0, 0.2),
     "weight_power": Range(0.0, 1.0),
     "zoom": Range(0.0, 0.2),
-    "erasing": Range(0.0, 0.5),
+    "erase_prob": Range(0.0, 0.5),
 }
 
 
@@ -25,4 +25,6 @@ class AugmentedCNN(AugmentedNetwork):
 @recognizer(family="neural", requires=("keras",), space=SPACE)
 def cnn_aug(random_state: int = 0) -> AugmentedCNN:
     """The reference CNN on augmented faces with milder class weights and a decaying learning rate."""
-    return AugmentedCNN(learning_rate=1e-3, zoom=0.1, gamma=0.0, degrading=0.0, erasing=0.25, random_state=random_state)
+    return AugmentedCNN(
+        learning_rate=1e-3, zoom=0.1, gamma=0.0, blur_noise_prob=0.0, erase_prob=0.25, random_state=random_state
+    )

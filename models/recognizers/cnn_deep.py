@@ -1,4 +1,4 @@
-"""A VGG-like network that trains from scratch on two cores in an hour or more."""
+"""A VGG-like network, trained from scratch on two cores in an hour or more."""
 
 from __future__ import annotations
 

@@ -26,6 +26,10 @@ class LbpXGB(BaseRecognizer):
     random_state : int
         Seed of the sampling of rows and columns.
 
+    Notes
+    -----
+    The defaults were set by hand, without a recorded search.
+
     References
     ----------
     T. Chen and C. Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.

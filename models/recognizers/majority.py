@@ -1,4 +1,4 @@
-"""The floor: what is right without looking at the face."""
+"""The floor of the benchmark: the accuracy of a guess that ignores the face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learnt patches and HOG at three scales, mirrored, in one support vector machine: the strongest classical pipeline."""
+"""Patch codebooks and HOG at three scales in one support vector machine: the strongest classical pipeline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PatchSVM(BaseRecognizer):
 
     Parameters
     ----------
-    sides : tuple of int
+    patch_sizes : tuple of int
         Patch sizes, pixels; a codebook each.
     n_words : int
         Centroids of a codebook.
@@ -39,11 +39,13 @@ class PatchSVM(BaseRecognizer):
     Notes
     -----
     The probabilities are calibrated on the validation split, as those of `models.recognizers.hog_svm.HogSVM`.
+    Patch sizes, cell sizes, the number of components, C and gamma were chosen by the trials in
+    results/fer2013/trials.md ("Classical descriptions").
     """
 
     def __init__(
         self,
-        sides: tuple[int, ...] = (7, 11),
+        patch_sizes: tuple[int, ...] = (7, 11),
         n_words: int = 500,
         pixels_per_cell: tuple[int, ...] = (6, 8, 12),
         n_components: int = 500,
@@ -51,7 +53,7 @@ class PatchSVM(BaseRecognizer):
         gamma: float = 1.5,
         random_state: int = 0,
     ) -> None:
-        self.sides = sides
+        self.patch_sizes = patch_sizes
         self.n_words = n_words
         self.pixels_per_cell = pixels_per_cell
         self.n_components = n_components
@@ -62,33 +64,33 @@ class PatchSVM(BaseRecognizer):
     def _fit(
         self, X: NDArray[np.uint8], y: NDArray, sample_weight: NDArray, X_valid: NDArray[np.uint8], y_valid: NDArray
     ) -> None:
-        books = [PatchCodebook(side, self.n_words, random_state=self.random_state).fit(X) for side in self.sides]
+        books = [PatchCodebook(size, self.n_words, random_state=self.random_state).fit(X) for size in self.patch_sizes]
         hogs = [HogDescriptor(pixels_per_cell=side).fit(X) for side in self.pixels_per_cell]
         n, seed = self.n_components, self.random_state
         self.parts_ = [MirroredPCA(book, n, standardize=True, random_state=seed) for book in books]
         # The HOG of all scales weigh as much as one codebook.
         self.parts_ += [MirroredPCA(hog, n, variance=1 / len(hogs), random_state=seed) for hog in hogs]
         components = [part.fit_transform(X) for part in self.parts_]
-        spreads = [[(each**2).mean(axis=0) for each in pair] for pair in components]
-        least = np.sort(np.concatenate([spread for pair in spreads for spread in pair]))[-self.n_components :][0]
-        kept = [[spread >= least for spread in pair] for pair in spreads]
-        for part, (even, odd) in zip(self.parts_, kept, strict=True):
-            part.keep(even, odd)
+        spreads = [[(part**2).mean(axis=0) for part in pair] for pair in components]
+        weakest = np.sort(np.concatenate([spread for pair in spreads for spread in pair]))[-self.n_components :][0]
+        masks = [[spread >= weakest for spread in pair] for pair in spreads]
+        for part, (even, odd) in zip(self.parts_, masks, strict=True):
+            part.select_components(even, odd)
         strongest = [
-            [each[:, mask] for each, mask in zip(pair, masks, strict=True)]
-            for pair, masks in zip(components, kept, strict=True)
+            [part[:, mask] for part, mask in zip(pair, pair_masks, strict=True)]
+            for pair, pair_masks in zip(components, masks, strict=True)
         ]
-        self.svm_ = MirroredRbfSVM(self.C, self.gamma).fit(*_side_by_side(strongest), y, sample_weight)
-        self.calibrator_ = PairwiseCalibrator().fit(self._decide(X_valid), y_valid, len(self.classes_))
+        self.svm_ = MirroredRbfSVM(self.C, self.gamma).fit(*_stacked(strongest), y, sample_weight)
+        self.calibrator_ = PairwiseCalibrator().fit(self._decision_values(X_valid), y_valid, len(self.classes_))
 
     def _predict_proba(self, X: NDArray[np.uint8]) -> NDArray:
-        return self.calibrator_.predict_proba(self._decide(X))
+        return self.calibrator_.predict_proba(self._decision_values(X))
 
-    def _decide(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self.svm_.decision_function(*_side_by_side([part.transform(X) for part in self.parts_]))
+    def _decision_values(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.svm_.decision_function(*_stacked([part.transform(X) for part in self.parts_]))
 
 
-def _side_by_side(components: Sequence[Sequence[NDArray[np.float32]]]) -> tuple[NDArray, NDArray]:
+def _stacked(components: Sequence[Sequence[NDArray[np.float32]]]) -> tuple[NDArray, NDArray]:
     """Return the even parts of all descriptions in one array, and the odd parts in another."""
     even, odd = zip(*components, strict=True)
     return np.hstack(even), np.hstack(odd)

@@ -1,11 +1,11 @@
-"""Soft voting over the network and the two classical recognizers."""
+"""Soft voting over the reference network and two classical recognizers."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.parts.ensemble import Ensemble, Probabilities
+from models.parts.ensemble import Ensemble, MemberProbabilities
 from models.registry import recognizer
 
 
@@ -23,11 +23,11 @@ class SoftVoting(Ensemble):
     https://doi.org/10.1109/34.667881
     """
 
-    def _fit(self, probabilities: Probabilities, y: NDArray) -> None:
+    def _fit(self, probabilities: MemberProbabilities, y: NDArray) -> None:
         self.weights_ = dict.fromkeys(probabilities, 1 / len(probabilities))
 
-    def _combine(self, probabilities: Probabilities) -> NDArray[np.floating]:
-        return np.mean([np.asarray(each, dtype=np.float64) for each in probabilities.values()], axis=0)
+    def _combine(self, probabilities: MemberProbabilities) -> NDArray[np.floating]:
+        return np.mean([np.asarray(proba, dtype=np.float64) for proba in probabilities.values()], axis=0)
 
 
 @recognizer(family="ensemble", members=("cnn", "hog_svm", "lbp_xgb"))

@@ -219,7 +219,9 @@ class Slow(type(recognizers()["majority"].make())):
 def test_two_at_once_do_no_run_twice_and_both_end_with_all(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(Slow, "fits", 0)
     entries = [Entry(name, "floor", Slow) for name in ("one", "two", "three")]
-    monkeypatch.setattr("models.registry.find", dict(zip(("one", "two", "three"), entries, strict=True)).__getitem__)
+    monkeypatch.setattr(
+        "models.registry.find_recognizer", dict(zip(("one", "two", "three"), entries, strict=True)).__getitem__
+    )
 
     def work(_):
         study = Study(entries, [0, 1], faces.limited(150), Setting(PROTOCOLS["kaggle"]), tmp_path)

@@ -71,10 +71,10 @@ def record_of(name, members=(), weights=None, **params):
 
 
 def test_what_a_recognizer_was_trained_on_is_in_its_parameters():
-    every = {"shift": 4.0, "rotation": 10.0, "zoom": 0.1, "gamma": 0.3, "degrading": 0.2, "erasing": 0.5}
+    every = {"shift": 4.0, "rotation": 10.0, "zoom": 0.1, "gamma": 0.3, "blur_noise_prob": 0.2, "erase_prob": 0.5}
     records = {
         "deep": record_of("deep", **every),
-        "aug": record_of("aug", **{**every, "gamma": 0.0, "degrading": 0.0}),
+        "aug": record_of("aug", **{**every, "gamma": 0.0, "blur_noise_prob": 0.0}),
         "svm": record_of("svm", gamma=1.5),
         "vote": record_of("vote", ("svm", "aug"), {"weights": {"svm": 0.5, "aug": 0.5}}),
         "svm_alone": record_of("svm_alone", ("svm", "deep"), {"weights": {"svm": 1.0, "deep": 0.0}}),

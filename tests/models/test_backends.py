@@ -22,13 +22,13 @@ import pathlib, sys
 import keras, numpy as np
 from models import load
 from models.artifacts.save_load import save
-from models.registry import find
+from models.registry import find_recognizer
 assert keras.backend.backend() == "jax"
 folder = pathlib.Path(sys.argv[1])
 data = np.load(folder / "data.npz")
 for name in sys.argv[2:]:
     loaded = load(folder / f"{name}.h5").predict_proba(data["X"])
-    own = find(name).make().set_params(epochs=1, batch_size=16)
+    own = find_recognizer(name).make().set_params(epochs=1, batch_size=16)
     own.fit(data["X"], data["y"], validation=(data["X"][:8], data["y"][:8]))
     save(own, folder / "jax", name, {"recognizer": name})
     np.savez(folder / f"{name}.npz", loaded=loaded, own=own.predict_proba(data["X"]), loss=own.history_["loss"])

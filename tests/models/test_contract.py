@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import (
 from benchmark.data.synthetic import draw_face
 from models import EMOTIONS, load
 from models.artifacts import save_load as artifacts
-from models.calibration import best_temperature, scaled
+from models.calibration import apply_temperature, best_temperature
 from models.networks.processor import has_bfloat16
 from models.registry import recognizers
 
@@ -27,12 +27,12 @@ QUICK = {
     "cnn_aug": {"epochs": 3, "batch_size": 8},
     "cnn_deep": {"epochs": 1, "batch_size": 32},
     "lbp_xgb": {"n_estimators": 40},
-    "patch_svm": {"sides": (9,), "n_words": 20},
+    "patch_svm": {"patch_sizes": (9,), "n_words": 20},
 }
 ENOUGH = {
-    "cnn": {"epochs": 8, "batch_size": 4, "average_epochs": 0.5},
+    "cnn": {"epochs": 8, "batch_size": 4, "ema_epochs": 0.5},
     "cnn_aug": {"epochs": 8, "batch_size": 4},
-    "cnn_deep": {"epochs": 16, "batch_size": 8},
+    "cnn_deep": {"epochs": 30, "batch_size": 4},
 }
 SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]
 
@@ -68,8 +68,8 @@ class Fitted(dict):
 
     def __missing__(self, name):
         entry, valid = ENTRIES[name], self.faces["PublicTest"]
-        if entry.skip():
-            pytest.skip(entry.skip())
+        if entry.skip_reason():
+            pytest.skip(entry.skip_reason())
         if entry.members:
             members = {member: self[member] for member in entry.members}
             probabilities = {member: each.predict_proba(valid.X) for member, each in members.items()}
@@ -242,7 +242,7 @@ PIXELS = np.zeros((14, 2304), np.uint8)
         ({"sample_weight": ONES[1:]}, r"shape \(13,\) for 14 faces: give one number a face"),
         ({"sample_weight": ONES[:, None]}, r"shape \(14, 1\)"),
         ({"sample_weight": 2.0}, r"shape \(\)"),
-        ({"sample_weight": "balanced"}, "something else than numbers"),
+        ({"sample_weight": "balanced"}, "not numbers"),
         ({"sample_weight": np.where(LABELS, 1, np.nan)}, "NaN, infinite or negative"),
         ({"sample_weight": np.where(LABELS, 1, np.inf)}, "NaN, infinite or negative"),
         ({"sample_weight": np.where(LABELS, 1, -1)}, "NaN, infinite or negative"),
@@ -259,9 +259,9 @@ PIXELS = np.zeros((14, 2304), np.uint8)
         ({"validation": (PIXELS, LABELS[1:])}, "validation: X has 14 faces but y 13 labels"),
         ({"validation": (PIXELS[:0], LABELS[:0])}, "validation: X has no faces"),
         ({"validation": (PIXELS, np.eye(7)[LABELS])}, "validation: y has the shape"),
-        ({"validation": PIXELS}, r"no pair: give \(X, y\)"),
-        ({"validation": (PIXELS,)}, "no pair"),
-        ({"validation": 0.1}, "no pair"),
+        ({"validation": PIXELS}, r"not a pair: give \(X, y\)"),
+        ({"validation": (PIXELS,)}, "not a pair"),
+        ({"validation": 0.1}, "not a pair"),
         ({"validation": None}, r"set aside for validation: give validation=\(X, y\)"),
     ],
 )
@@ -300,7 +300,7 @@ def test_saved_and_loaded_gives_the_same(name, fitted, saved, faces):
 def test_soft_voting_is_the_mean_calibrated(fitted, faces):
     X, voting = faces["PrivateTest"].X, fitted["soft_voting"]
     mean = np.mean([fitted[name].predict_proba(X) for name in ("cnn", "hog_svm", "lbp_xgb")], axis=0)
-    np.testing.assert_allclose(voting.predict_proba(X), scaled(mean, voting.temperature_), atol=1e-6)
+    np.testing.assert_allclose(voting.predict_proba(X), apply_temperature(mean, voting.temperature_), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", CLASSICAL)

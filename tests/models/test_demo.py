@@ -17,7 +17,7 @@ from PIL import Image
 from benchmark.data.synthetic import draw_face
 from models import EMOTIONS
 from models.artifacts.save_load import save
-from models.demo import look, main
+from models.demo import main, predict_upload
 from models.inference.crop import Face
 from models.registry import recognizers
 
@@ -71,7 +71,7 @@ def path(photo, tmp_path):
 
 
 def test_every_face_has_a_box_and_the_probabilities_of_every_model(path):
-    summary, (shown, boxes), probabilities = look(path, {"one": Fixed(), "two": Fixed()}, TwoFaces())
+    summary, (shown, boxes), probabilities = predict_upload(path, {"one": Fixed(), "two": Fixed()}, TwoFaces())
     assert summary == "2 faces."
     assert shown.size == (300, 200)
     assert boxes == [((10, 10, 58, 58), "Face 1"), ((80, 20, 128, 68), "Face 2")]
@@ -84,18 +84,18 @@ def test_every_face_has_a_box_and_the_probabilities_of_every_model(path):
 def test_boxes_lie_in_the_reduced_photo(tmp_path):
     path = tmp_path / "large.png"
     Image.new("L", (2400, 1200), 90).save(path)
-    _, (shown, boxes), _ = look(str(path), {"one": Fixed()}, AtTheEdge())
+    _, (shown, boxes), _ = predict_upload(str(path), {"one": Fixed()}, AtTheEdge())
     assert shown.size == (1200, 600)
     assert boxes == [((0, 500, 150, 700), "Face 1")]
 
 
 def test_no_face_is_said_and_no_emotion_made_up(path):
-    summary, (_, boxes), probabilities = look(path, {"one": Fixed()}, NoFaces())
+    summary, (_, boxes), probabilities = predict_upload(path, {"one": Fixed()}, NoFaces())
     assert (summary, boxes, probabilities) == ("No face found.", [], [])
 
 
 def test_the_whole_photo_is_taken_where_that_is_asked_for(path):
-    summary, (_, boxes), probabilities = look(path, {"one": Fixed()}, None)
+    summary, (_, boxes), probabilities = predict_upload(path, {"one": Fixed()}, None)
     assert (summary, boxes, len(probabilities)) == ("1 face.", [], 1)
 
 

@@ -13,7 +13,7 @@ from models.artifacts.save_load import save
 from models.files.streams import silenced_stderr
 from models.networks.keras_import import import_keras
 from models.networks.processor import has_bfloat16, processor
-from models.parts.pairwise_coupling import PairwiseCalibrator, couple
+from models.parts.pairwise_coupling import PairwiseCalibrator, couple_pairwise
 from models.parts.rbf_svm import RbfSVM, pairwise_coefficients
 from models.recognizers.cnn import CNN
 from models.registry import recognizers
@@ -46,13 +46,13 @@ def test_cnn_is_the_published_network():
 
 
 @pytest.mark.trains
-@pytest.mark.parametrize("average_epochs", [0, 1])
-def test_cnn_keeps_the_best_epoch_and_its_history(faces, average_epochs):
+@pytest.mark.parametrize("ema_epochs", [0, 1])
+def test_cnn_keeps_the_best_epoch_and_its_history(faces, ema_epochs):
     train, valid = faces.limited(100)["Training"], faces["PublicTest"]
     # In float32, as it predicts: in bfloat16 a face may be taken for another emotion while it trains.
-    cnn = CNN(
-        epochs=8, patience=2, batch_size=16, learning_rate=3e-3, average_epochs=average_epochs, precision="float32"
-    ).fit(train.X, train.y, validation=(valid.X, valid.y))
+    cnn = CNN(epochs=8, patience=2, batch_size=16, learning_rate=3e-3, ema_epochs=ema_epochs, precision="float32").fit(
+        train.X, train.y, validation=(valid.X, valid.y)
+    )
     history = cnn.history_
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert 1 <= len(history["loss"]) <= 8
@@ -83,7 +83,9 @@ def test_cnn_predicts_in_float32_whatever_it_trained_in(faces, precision):
     ],
 )
 def test_bfloat16_is_multiplied_where_the_processor_can_and_the_library_may(flags, highest, multiplies, monkeypatch):
-    monkeypatch.setattr("models.networks.processor._facts", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(
+        "models.networks.processor._cpuinfo", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n"
+    )
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
     assert has_bfloat16() is multiplies and processor() == "a processor"
 
@@ -135,7 +137,7 @@ def test_pairwise_coefficients_by_hand():
 def test_coupling_finds_the_distribution_behind_consistent_pairs():
     truth = np.array([[0.5, 0.3, 0.15, 0.05], [0.1, 0.2, 0.3, 0.4]])
     pairwise = truth[:, :, None] / (truth[:, :, None] + truth[:, None, :])
-    np.testing.assert_allclose(couple(pairwise), truth, atol=1e-9)
+    np.testing.assert_allclose(couple_pairwise(pairwise), truth, atol=1e-9)
 
 
 def test_coupling_minimises_what_the_paper_says():
@@ -149,7 +151,7 @@ def test_coupling_minimises_what_the_paper_says():
         r = pairwise[0]
         return sum((r[j, i] * p[i] - r[i, j] * p[j]) ** 2 for i in range(3) for j in range(3) if i != j)
 
-    best = couple(pairwise)[0]
+    best = couple_pairwise(pairwise)[0]
     near = best + rng.normal(0, 0.01, (200, 3))
     assert all(loss(best) <= loss(other / other.sum()) for other in near)
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 import models.recognizers
-from models.registry import Entry, RegistryError, find, gpu_is_seen, recognizer, recognizers
+from models.registry import Entry, RegistryError, find_recognizer, gpu_is_seen, recognizer, recognizers
 
 
 def test_members_come_before_their_ensembles():
@@ -22,22 +22,22 @@ def test_every_recognizer_is_one_file_with_a_summary():
 
 def test_an_unknown_name_brings_near_matches():
     with pytest.raises(KeyError, match="did you mean hog_svm"):
-        find("hogsvm")
+        find_recognizer("hogsvm")
     with pytest.raises(KeyError, match="majority"):
-        find("zzz")
+        find_recognizer("zzz")
 
 
 def test_a_missing_package_is_a_reason_to_skip():
-    assert Entry("x", requires=("json",)).skip() == ""
-    assert "pip install no_such_package" in Entry("x", requires=("json", "no_such_package")).skip()
+    assert Entry("x", requires=("json",)).skip_reason() == ""
+    assert "pip install no_such_package" in Entry("x", requires=("json", "no_such_package")).skip_reason()
 
 
 def test_what_needs_a_gpu_is_skipped_where_none_is_seen(monkeypatch):
     entry = Entry("cnn_large", tier="gpu")
     monkeypatch.setattr("models.registry.gpu_is_seen", lambda: False)
-    assert "--only cnn_large" in entry.skip()
+    assert "--only cnn_large" in entry.skip_reason()
     monkeypatch.setattr("models.registry.gpu_is_seen", lambda: True)
-    assert entry.skip() == ""
+    assert entry.skip_reason() == ""
 
 
 def test_keras_is_asked_for_gpus(monkeypatch):

@@ -158,7 +158,9 @@ def test_what_is_fresh_is_not_scored_again(crops, results, monkeypatch):
     path = results / "web-photos" / "outside-cropped" / "runs" / "majority" / "seed0.json"
     assert not (path.parents[1] / "hog_svm").exists()
     finished = json.loads(path.read_text("utf-8"))["finished"]
-    monkeypatch.setattr("benchmark.evaluate.side_by_side", lambda models, X: {} if not models else pytest.fail("again"))
+    monkeypatch.setattr(
+        "benchmark.evaluate.predict_by_model", lambda models, X: {} if not models else pytest.fail("again")
+    )
     monkeypatch.setattr("benchmark.evaluate.derive", find)
     assert main(arguments) == 0
     assert json.loads(path.read_text("utf-8"))["finished"] == finished

@@ -13,7 +13,7 @@ from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities
 from benchmark.runs.study import Study
 from models import load
-from models.calibration import scaled
+from models.calibration import apply_temperature
 from models.recognizers.soft_voting import SoftVoting
 from models.registry import Entry, recognizers
 
@@ -45,7 +45,7 @@ def test_the_ensemble_is_made_from_the_members_stored_probabilities(done):
     members = [store.probabilities(by_name[name]).test for name in ("cnn", "hog_svm", "lbp_xgb")]
     voted = store.probabilities(by_name["soft_voting"]).test
     temperature = by_name["soft_voting"]["calibration"]["temperature"]
-    np.testing.assert_allclose(voted, scaled(np.mean(members, axis=0), temperature), atol=1e-6)
+    np.testing.assert_allclose(voted, apply_temperature(np.mean(members, axis=0), temperature), atol=1e-6)
     costs = [by_name[name]["cost"]["ms_per_face"] for name in ("cnn", "hog_svm", "lbp_xgb")]
     assert by_name["soft_voting"]["cost"]["ms_per_face"] == pytest.approx(sum(costs))
 
@@ -113,7 +113,7 @@ class NoValidation(type(recognizers()["majority"].make())):
 
 def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_protocols(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(NoValidation, "fits", 0)
-    monkeypatch.setattr("models.registry.find", lambda name: entry)
+    monkeypatch.setattr("models.registry.find_recognizer", lambda name: entry)
     monkeypatch.setattr("benchmark.runs.freshness.find", lambda name: entry)
     entry = Entry("majority", "floor", NoValidation)
 

@@ -61,10 +61,10 @@ def test_every_byte_counts(saved):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "not a card"),
-        ("[]", "not a card"),
-        ("{}", "not a card"),
-        ('{"format": 2}', "not a card"),
+        ("{", "not a valid card"),
+        ("[]", "not a valid card"),
+        ("{}", "not a valid card"),
+        ('{"format": 2}', "not a valid card"),
         ('{"format": 3}', "card format 3"),
     ],
 )
@@ -121,7 +121,7 @@ def test_members_lie_beside_their_ensemble(saved, stem):
     path = saved.with_suffix(".json")
     card = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({**card, "members": {"majority": stem}}), "utf-8")
-    with pytest.raises(ArtifactError, match="not a card"):
+    with pytest.raises(ArtifactError, match="not a valid card"):
         load(saved)
 
 
@@ -130,7 +130,7 @@ def test_a_model_that_its_card_does_not_describe_is_an_error(saved, monkeypatch)
         raise TypeError("unexpected parameter")
 
     monkeypatch.setattr("models.artifacts.forms.read_skops", read)
-    with pytest.raises(ArtifactError, match="does not go with its card"):
+    with pytest.raises(ArtifactError, match="does not match its card"):
         load(saved)
 
 
@@ -145,7 +145,7 @@ def test_the_copy_that_runs_no_code_is_loaded_and_the_same(saved, monkeypatch):
 def test_a_changed_copy_is_refused(saved):
     copy = saved.with_suffix(".skops")
     copy.write_bytes(copy.read_bytes() + b"0")
-    with pytest.raises(ArtifactError, match="skops: not the file that its card describes"):
+    with pytest.raises(ArtifactError, match="skops: does not match its card"):
         load(saved)
 
 

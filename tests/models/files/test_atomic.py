@@ -22,7 +22,7 @@ def test_every_text_has_a_name_of_its_own(text, tmp_path):
 
 
 def test_what_is_safe_stays():
-    for text in ("cnn_aug.weight_power=0", "a.x=-1-a.y=1e-05", "patch_svm.sides=(9,)"):
+    for text in ("cnn_aug.weight_power=0", "a.x=-1-a.y=1e-05", "patch_svm.patch_sizes=(9,)"):
         assert file_name(text) == text
 
 

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from models.inference.blazeface import BlazeFace, merge
-from models.inference.crop import Face, crop, crop_faces
+from models.inference.blazeface import BlazeFace, merge_boxes
+from models.inference.crop import Face, crop_faces, crop_square
 from models.inference.read_image import read_photo
 
 FACE = (150, 60, 150, 150)  # left, top, width and height of a generous box about the astronaut's face
@@ -64,29 +64,29 @@ def test_a_small_face_in_a_large_photo_is_found_once(detector, astronaut):
 
 def test_boxes_of_one_face_become_their_weighted_mean():
     found = np.array([[0, 0, 10, 10, 0.5], [2, 0, 10, 10, 1.0], [50, 50, 10, 10, 0.6]])
-    merged = merge(found, overlap=0.4)
+    merged = merge_boxes(found, overlap=0.4)
     np.testing.assert_allclose(merged, [[4 / 3, 0, 10, 10, 1.0], [50, 50, 10, 10, 0.6]])
-    assert merge(np.zeros((0, 5)), 0.4).shape == (0, 5)
+    assert merge_boxes(np.zeros((0, 5)), 0.4).shape == (0, 5)
 
 
 def test_a_crop_is_the_square_at_48_pixels():
     ramp = np.broadcast_to(np.arange(96, dtype=np.uint8), (96, 96))
-    np.testing.assert_array_equal(crop(ramp, 20, 10, 48), ramp[10:58, 20:68])
-    half = crop(ramp, 0, 0, 96).astype(int)
+    np.testing.assert_array_equal(crop_square(ramp, 20, 10, 48), ramp[10:58, 20:68])
+    half = crop_square(ramp, 0, 0, 96).astype(int)
     assert np.abs(half[:, 2:-2] - (2 * np.arange(2, 46) + 0.5)).max() <= 1
 
 
 def test_beyond_the_border_its_levels_go_on():
     photo = np.full((60, 60), 50, np.uint8)
     photo[:, -1] = 200
-    cut = crop(photo, 30, -20, 48)
+    cut = crop_square(photo, 30, -20, 48)
     assert (cut[:, 31:] >= 190).all()
-    np.testing.assert_array_equal(crop(photo, -500, -500, 48), np.full((48, 48), 50))
+    np.testing.assert_array_equal(crop_square(photo, -500, -500, 48), np.full((48, 48), 50))
 
 
 def test_fine_patterns_are_smoothed_not_aliased():
     board = (np.indices((480, 480)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    assert np.abs(crop(board, 0, 0, 480).astype(int) - 127).max() <= 3
+    assert np.abs(crop_square(board, 0, 0, 480).astype(int) - 127).max() <= 3
 
 
 def test_the_framing_of_the_detector_counts():

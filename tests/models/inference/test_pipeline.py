@@ -13,7 +13,7 @@ from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models.inference.crop import Face
 from models.inference.inputs import Photo
-from models.inference.pipeline import all_emotions, predict_images, predict_photos, side_by_side
+from models.inference.pipeline import emotion_probabilities, predict_by_model, predict_images, predict_photos
 from models.recognizers.majority import Majority
 from models.recognizers.soft_voting import SoftVoting
 
@@ -195,10 +195,10 @@ def test_an_ensemble_shares_the_probabilities_of_its_own_members_only():
     inside = Fixed(3, "same")
     vote = SoftVoting().fit({"a": np.eye(7)}, np.arange(7), np.arange(7)).attach({"a": inside})
     beside = Fixed(3, "same")
-    assert side_by_side({"vote": vote, "a": beside}, rows)["vote"].argmax(axis=1).tolist() == [3] * 3
+    assert predict_by_model({"vote": vote, "a": beside}, rows)["vote"].argmax(axis=1).tolist() == [3] * 3
     assert (inside.asked, beside.asked) == (0, 1), "the same model is asked once"
     other = Fixed(5, "other")
-    found = side_by_side({"vote": vote, "a": other}, rows)
+    found = predict_by_model({"vote": vote, "a": other}, rows)
     assert list(found) == ["vote", "a"]
     assert found["vote"].argmax(axis=1).tolist() == [3] * 3, "another model of that name has no vote"
     assert found["a"].argmax(axis=1).tolist() == [5] * 3
@@ -227,7 +227,7 @@ class Labelled:
     ],
 )
 def test_labels_of_every_form_find_their_columns(classes):
-    assert all_emotions(Labelled(classes), ROWS).tolist() == [[1, 0, 0, 0, 0, 0, 0]]
+    assert emotion_probabilities(Labelled(classes), ROWS).tolist() == [[1, 0, 0, 0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize(
@@ -247,4 +247,4 @@ def test_labels_of_every_form_find_their_columns(classes):
 )
 def test_labels_that_are_no_emotions_are_an_error_that_says_what_is(classes):
     with pytest.raises(ValueError, match=r"whole numbers from 0 to 6, or names: Angry, .*, Neutral"):
-        all_emotions(Labelled(classes), ROWS)
+        emotion_probabilities(Labelled(classes), ROWS)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmark.data.synthetic import draw_face
-from models.inference.read_image import PhotoError, read_photo, squeeze
+from models.inference.read_image import PhotoError, read_photo, resize_to_face
 
 
 @pytest.fixture
@@ -266,5 +266,5 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
 
 
 def test_squeezing_leaves_a_face_of_the_right_size_alone(face):
-    np.testing.assert_array_equal(squeeze(face), face)
-    assert np.corrcoef(squeeze(np.kron(face, np.ones((3, 2), np.uint8))).ravel(), face.ravel())[0, 1] > 0.99
+    np.testing.assert_array_equal(resize_to_face(face), face)
+    assert np.corrcoef(resize_to_face(np.kron(face, np.ones((3, 2), np.uint8))).ravel(), face.ravel())[0, 1] > 0.99

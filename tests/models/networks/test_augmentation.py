@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmark.data.synthetic import draw_face
-from models.networks.augmentation import BLUR, ERASED_SHARE, NOISE, affine, augment, views
+from models.networks.augmentation import BLUR_SIGMA, ERASED_SHARE, NOISE_SIGMA, augment, random_affine, views
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_without_changes_half_of_the_faces_are_mirrored(faces):
 
 def transforms(shift=0.0, rotation=0.0, zoom=0.0):
     """Return columns moved, rows moved, degrees and log scale of 200 random transforms, the mirror undone."""
-    a0, a1, a2, b0, b1, b2, *_ = affine(200, np.random.default_rng(0), shift, rotation, zoom).astype(float).T
+    a0, a1, a2, b0, b1, b2, *_ = random_affine(200, np.random.default_rng(0), shift, rotation, zoom).astype(float).T
     # Where the centre comes from, seen from the centre.
     columns, rows = 23.5 * (a0 + a1 - 1) + a2, 23.5 * (b0 + b1 - 1) + b2
     return columns, rows, np.rad2deg(np.arctan2(b0, b1)), np.log(np.hypot(b0, b1))
@@ -51,13 +51,13 @@ def test_beyond_the_border_its_levels_go_on(faces):
 def test_faces_follow_their_transform(faces):
     ramp = np.broadcast_to(np.arange(48, dtype=np.float32)[None, :, None], (40, 48, 48))[..., None]
     moved = changed(np.ascontiguousarray(ramp), shift=4)
-    down = affine(40, np.random.default_rng(0), 4, 0, 0)[:, 5]
+    down = random_affine(40, np.random.default_rng(0), 4, 0, 0)[:, 5]
     np.testing.assert_allclose(moved[:, 20, 20, 0], 20 + down, atol=1e-3)
 
 
 def test_a_rectangle_of_one_level_is_erased(faces):
-    plain, erased = changed(faces), changed(faces, erasing=1)
-    assert np.isclose(changed(faces, erasing=0.5), plain).all(axis=(1, 2, 3)).sum() in range(8, 33)
+    plain, erased = changed(faces), changed(faces, erase_prob=1)
+    assert np.isclose(changed(faces, erase_prob=0.5), plain).all(axis=(1, 2, 3)).sum() in range(8, 33)
     for before, after in zip(plain, erased, strict=True):
         rows, columns = np.nonzero(before[..., 0] != after[..., 0])
         part = after[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -77,13 +77,13 @@ def test_gamma_keeps_black_white_and_the_order_of_the_levels(faces):
 
 def test_degraded_faces_are_blurred_or_noisy_as_far_as_stated():
     rough = np.random.default_rng(1).normal(128, 20, (1, 48, 48, 1)).astype(np.float32)
-    spread = np.std(changed(np.repeat(rough, 400, axis=0), degrading=0.5), axis=(1, 2, 3))
+    spread = np.std(changed(np.repeat(rough, 400, axis=0), blur_noise_prob=0.5), axis=(1, 2, 3))
     untouched = np.isclose(spread, rough.std(), atol=1e-3)
     assert 0.4 < untouched.mean() < 0.6
     assert 0.15 < (spread < rough.std() - 1e-2).mean() < 0.35, "blurred"
     assert 0.15 < (spread > rough.std() + 1e-2).mean() < 0.35, "noisy"
-    assert spread.max() < np.hypot(rough.std(), NOISE[1]) + 1
-    white_noise_left = 1 / (2 * np.sqrt(np.pi) * BLUR[1])
+    assert spread.max() < np.hypot(rough.std(), NOISE_SIGMA[1]) + 1
+    white_noise_left = 1 / (2 * np.sqrt(np.pi) * BLUR_SIGMA[1])
     assert spread.min() > 0.8 * white_noise_left * rough.std()
 
 
@@ -102,7 +102,7 @@ def test_views_are_the_face_and_its_mirror_image_at_three_scales(faces):
 
 def test_the_generator_decides_everything_and_the_input_stays(faces):
     before = faces.copy()
-    options = {"shift": 4, "rotation": 10, "zoom": 0.1, "gamma": 0.3, "degrading": 0.5, "erasing": 0.5}
+    options = {"shift": 4, "rotation": 10, "zoom": 0.1, "gamma": 0.3, "blur_noise_prob": 0.5, "erase_prob": 0.5}
     np.testing.assert_array_equal(changed(faces, **options), changed(faces, **options))
     assert not np.array_equal(changed(faces, **options), changed(faces, seed=1, **options))
     np.testing.assert_array_equal(faces, before)

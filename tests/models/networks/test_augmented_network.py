@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from models.calibration import scaled
+from models.calibration import apply_temperature
 from models.files.arrays import seconds_saved
 from models.networks.augmentation import views
 from models.networks.augmented_network import AugmentedNetwork
-from models.networks.checkpoint import Checkpoint, forget_trainings
+from models.networks.checkpoint import Checkpoint, delete_finished_checkpoints
 from models.networks.keras_recognizer import KerasRecognizer, import_keras
 
 pytestmark = pytest.mark.trains
@@ -79,7 +79,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
     for ours, theirs in zip(resumed.network_.get_weights(), undisturbed.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert list((tmp_path / "interrupted").iterdir()), "what was trained is not stored yet"
-    forget_trainings()
+    delete_finished_checkpoints()
     assert not list((tmp_path / "interrupted").iterdir())
 
 
@@ -95,7 +95,7 @@ def test_the_probabilities_are_the_mean_over_the_views(split):
     faces = split[0].reshape(-1, 48, 48, 1).astype(np.float32)
     each = [np.asarray(recognizer.network_(view)) for view in views(faces, recognizer.zoom)]
     assert not np.allclose(each[0], each[2], atol=1e-4)
-    expected = scaled(np.mean(each, axis=0), recognizer.temperature_)
+    expected = apply_temperature(np.mean(each, axis=0), recognizer.temperature_)
     np.testing.assert_allclose(recognizer.predict_proba(split[0]), expected, atol=1e-6)
 
 

@@ -69,11 +69,11 @@ def test_copies_are_checked_too(saved):
     content, card = copy.read_bytes(), path.read_text("utf-8")
     try:
         copy.write_bytes(b"junk")
-        with pytest.raises(ArtifactError, match=r"int8\.tflite: not the file that its card describes"):
+        with pytest.raises(ArtifactError, match=r"int8\.tflite: does not match its card"):
             load(saved, exact=False)
         copies = {**json.loads(card)["copies"], EIGHT_BITS: sha256(copy)}
         path.write_text(json.dumps({**json.loads(card), "copies": copies}), "utf-8")
-        with pytest.raises(ArtifactError, match="does not go with its card"):
+        with pytest.raises(ArtifactError, match="does not match its card"):
             load(saved, exact=False)
     finally:
         copy.write_bytes(content)

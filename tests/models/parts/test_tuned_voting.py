@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from models.calibration import best_temperature, scaled
+from models.calibration import apply_temperature, best_temperature
 from models.parts.tuned_voting import TunedVoting, greedy_selection
 from models.recognizers.soft_voting import SoftVoting
 
@@ -28,8 +28,8 @@ def log_loss(proba, y):
 
 def test_the_temperature_undoes_sharpening(labels):
     calm = sampled(labels, 1, seed=1)
-    sharpened = scaled(calm, 0.5)
-    np.testing.assert_allclose(scaled(sharpened, 2.0), calm, atol=1e-12)
+    sharpened = apply_temperature(calm, 0.5)
+    np.testing.assert_allclose(apply_temperature(sharpened, 2.0), calm, atol=1e-12)
     assert best_temperature(sharpened, labels) == pytest.approx(2 * best_temperature(calm, labels), rel=1e-3)
     assert best_temperature(calm, labels) == pytest.approx(1, abs=0.1)
 
@@ -67,7 +67,7 @@ def test_the_vote_is_better_than_its_members_and_useless_ones_are_left_out(label
     np.testing.assert_allclose(voted.sum(axis=1), 1, atol=1e-6)
     assert log_loss(voted, labels) < min(log_loss(each, labels) for each in members.values())
     expected = sum(weight * members[name] for name, weight in voting.weights_.items())
-    np.testing.assert_allclose(voted, scaled(expected, voting.temperature_), atol=1e-6)
+    np.testing.assert_allclose(voted, apply_temperature(expected, voting.temperature_), atol=1e-6)
 
 
 def test_small_weights_go_one_after_the_other(labels):
@@ -75,23 +75,23 @@ def test_small_weights_go_one_after_the_other(labels):
     # Two that are right at different times, so that both are wanted: together as much as the good one, or more.
     halves = [np.where((np.arange(len(labels)) % 2 == part)[:, None], other, 1 / 3) for part in (0, 1)]
     members = {"good": sampled(labels, 1, seed=1), "first": halves[0], "second": halves[1]}
-    free = TunedVoting(least=0.0).fit(members, labels, CLASSES).weights_
+    free = TunedVoting(min_weight=0.0).fit(members, labels, CLASSES).weights_
     small = sorted(free.values())[:2]
     assert 0 < small[0] <= small[1] < 0.4, "else this test shows nothing"
-    strict = TunedVoting(least=small[1] + 0.01).fit(members, labels, CLASSES).weights_
+    strict = TunedVoting(min_weight=small[1] + 0.01).fit(members, labels, CLASSES).weights_
     assert len(strict) == 2, "with one of the two gone, the other has enough"
     assert sum(strict.values()) == pytest.approx(1)
 
 
 def test_one_member_stays_whatever_is_asked(labels):
     members = {"good": sampled(labels, 1, seed=1), "other": sampled(labels, 1, seed=2)}
-    assert list(TunedVoting(least=2.0).fit(members, labels, CLASSES).weights_.values()) == [1.0]
+    assert list(TunedVoting(min_weight=2.0).fit(members, labels, CLASSES).weights_.values()) == [1.0]
 
 
 def test_probabilities_of_zero_do_no_harm():
     certain = np.eye(3)[[0, 1, 2, 0]]
     members = {"sure": certain, "even": np.full((4, 3), 1 / 3)}
-    voting = TunedVoting(least=0.0).fit(members, [1, 1, 2, 0], CLASSES)
+    voting = TunedVoting(min_weight=0.0).fit(members, [1, 1, 2, 0], CLASSES)
     voted = voting.combine(members)
     assert voting.weights_["even"] > 0
     assert (voted > 0).all(), "one sure mistake would cost any log loss"
