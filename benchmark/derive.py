@@ -15,11 +15,11 @@ from filelock import FileLock
 
 from benchmark.analysis.class_weights import ablation_summary
 from benchmark.analysis.corrupted import marked, note
-from benchmark.analysis.findings import Findings, find
+from benchmark.analysis.findings import Findings, read_findings
 from benchmark.analysis.leaderboard import COLUMNS, to_markdown
 from benchmark.analysis.published import beside_tools, published
 from benchmark.analysis.releases import add_release
-from benchmark.analysis.summaries import summary, weights_summary
+from benchmark.analysis.summaries import score_summary, weights_summary
 from benchmark.figures import save_figure
 from benchmark.figures.catalogue import displays
 from benchmark.report.page import REPORT, render
@@ -67,7 +67,7 @@ def derive(root: Path) -> Findings:
 
 
 def _derive(root: Path) -> Findings:
-    found = find(root)
+    found = read_findings(root)
     written = set(_write(found))
     try:
         former = set((root / WRITTEN).read_text("utf-8").splitlines()) | ALWAYS
@@ -98,7 +98,7 @@ def _write(found: Findings) -> Iterator[str]:
         (root / "leaderboard.md").write_text(shown, "utf-8")
         yield "leaderboard.md"
         return
-    trust = summary(found.tables)
+    trust = score_summary(found.tables)
     tables = {**found.tables, "summary": trust.set_index("recognizer")}
     parts = [heading(found.done[0], found.root.name), shown, to_markdown(trust)]
     if found.several_seeds:
@@ -165,7 +165,7 @@ def update_readme(readme: Path, folders: Sequence[Findings]) -> None:
         schemes = found.tables.get("class_weights", pd.DataFrame())
         columns = README_COLUMNS if (found.board["status"] == "ok").all() else (*README_COLUMNS, "status")
         text = _between_markers(text, f"board: {root}", to_markdown(found.board, columns))
-        text = _between_markers(text, f"trust: {root}", to_markdown(summary(found.tables)))
+        text = _between_markers(text, f"trust: {root}", to_markdown(score_summary(found.tables)))
         text = _between_markers(text, f"class weights: {root}", to_markdown(ablation_summary(schemes)))
         if "calibration" in found.tables:
             calibrated = found.tables["calibration"].reset_index()

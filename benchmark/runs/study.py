@@ -14,7 +14,7 @@ from filelock import Timeout
 
 from benchmark.data import Dataset
 from benchmark.data.protocol import PROTOCOLS, Setting
-from benchmark.runs.fit import MB, Outcome, calibration, run_ensemble, run_recognizer
+from benchmark.runs.fit import MB, Outcome, calibration_record, run_ensemble, run_recognizer
 from benchmark.runs.freshness import load_finished, run_digest
 from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
@@ -161,7 +161,7 @@ class Study:
                 "valid": evaluate(outcome.probabilities.y_valid, outcome.probabilities.valid),
                 "test": evaluate(outcome.probabilities.y_test, outcome.probabilities.test),
             }
-            found = calibration(outcome.probabilities, outcome.recognizer.temperature_)
+            found = calibration_record(outcome.probabilities, outcome.recognizer.temperature_)
             ensemble = {"weights": getattr(outcome.recognizer, "weights_", {})} if run.entry.members else {}
             about = {**_card(facts), "valid": scores["valid"], **({"ensemble": ensemble} if ensemble else {})}
             card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
