@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmark.analysis.leaderboard import to_text
-from benchmark.analysis.stored_models import choose, load_models
+from benchmark.analysis.stored_models import choose, load_recognizers
 from benchmark.data import DataError
 from benchmark.data.image_folders import parse_labels
 from benchmark.data.photo_folders import OutsideSet, read_outside
@@ -122,7 +122,7 @@ def score_models(
             pending[name] = new
     if not pending:
         return
-    recognizers = load_models(root, {name: records[name] for name in pending})
+    recognizers = load_recognizers(root, {name: records[name] for name in pending})
     for name, proba in side_by_side(recognizers, outside.split.X).items():
         fitted = Store(root).probabilities(records[name])
         scores = {"status": "ok", "error": "", "test": evaluate(outside.split.y, proba)}

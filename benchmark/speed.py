@@ -30,8 +30,8 @@ def forms(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]:
     Yields
     ------
     form : str
-        ``exact``, the model of the leaderboard; of a network ``32 bits`` and ``8 bits``, its copies for LiteRT; of an
-        ensemble of networks ``8 bits``, with these copies in their place.
+        ``exact``, the model of the leaderboard; of a network ``32 bits`` and ``8 bits``, its LiteRT files; of an ensemble of
+        networks ``8 bits``, with the LiteRT files of its members.
     path : Path
     options : list of str
         For `benchmark.runs.latency.measure`.

@@ -36,7 +36,7 @@ class Findings:
     tables : dict of str to DataFrame
         Those of `benchmark.analysis.tables.analyse`, and ``class_weights`` where other schemes were run too.
     board : DataFrame
-        The leaderboard, with intervals, the test against the best, and the accuracy without copies and against FER+.
+        The leaderboard, with intervals, the test against the best, the accuracy without near-duplicates and against FER+.
     data : mapping
         Facts of the data, from `benchmark.data.describe`; empty if there is no file of them.
     """
@@ -68,7 +68,7 @@ class Findings:
         return (
             "Scores, their intervals and the confusion matrices are of all seeds. A test between two recognizers is of "
             "the lowest seed that both have, and empty where they share none; so are class weights. The scores without "
-            "copies, against FER+ and on corrupted faces, and curves are of the first seed that most "
+            "near-duplicates, against FER+ and on corrupted faces, and curves are of the first seed that most "
             f"recognizers have, seed {seed}{f'; without it: {without}' if without else ''}."
         )
 

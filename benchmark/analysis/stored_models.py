@@ -38,7 +38,7 @@ def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:
     return chosen
 
 
-def load_models(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
+def load_recognizers(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
     """Load the models of finished runs, by recognizer; print a note about each that cannot be loaded.
 
     Raises
@@ -72,4 +72,4 @@ def models_and_data(
     data = load_dataset(path, first["limit"])
     if first["data_fingerprint"] != data.fingerprint:
         raise DataError(f"{root}: its records were made from other data: give those with --data")
-    return records, load_models(root, records), data
+    return records, load_recognizers(root, records), data

@@ -19,7 +19,7 @@ BOUNDS = ("estimate", "low", "high")
 
 
 def score_summary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row a recognizer, as text: scores with their intervals, without copies, against FER+."""
+    """Return one row a recognizer, as text: scores with their intervals, without near-duplicates, against FER+."""
     intervals = tables["intervals"]
     names = list(intervals.index.unique(level=0))
     columns = {
