@@ -23,7 +23,7 @@ from models.registry import find_recognizer
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "results" / "fer2013" / "README.md"]
 FOLDERS = sorted(path.parent for path in ROOT.glob("results/fer2013/*/runs"))
-PROTOCOLS = [ROOT / "results" / "fer2013" / name for name in ("kaggle", "seed")]
+PROTOCOLS = [ROOT / "results" / "fer2013" / name for name in ("kaggle", "course")]
 
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
@@ -104,11 +104,11 @@ def test_a_protocol_has_every_derived_file(root, derived):
     def files(folder, kind):
         """Return what is committed: of the second protocol, no figures."""
         paths = {path.relative_to(folder) for path in folder.rglob(kind) if path.name != "report_faces.html"}
-        drawn = ("figures", "confusion") if root.name == "seed" else ()
+        drawn = ("figures", "confusion") if root.name == "course" else ()
         return {path for path in paths if path.parts[0] not in drawn}
 
     figures = {Path(f"{stem}.png") for stem in displays(derived(root))}
-    assert files(root, "*.png") == (set() if root.name == "seed" else figures)
+    assert files(root, "*.png") == (set() if root.name == "course" else figures)
     for kind in ("*.csv", "*.html", "best.json"):
         assert files(copy, kind) == files(root, kind)
     assert_same(copy / "best.json", root / "best.json")

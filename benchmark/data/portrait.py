@@ -1,4 +1,4 @@
-"""The drawing of one face from the intensities of its action units: few shapes, enough to try the machinery."""
+"""Draw one synthetic face from the intensities of its facial action units."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Pen:
 
 def _curve(start: ArrayLike, bend: ArrayLike, end: ArrayLike) -> NDArray[np.float64]:
     """Return points of a quadratic Bezier curve."""
-    a, b, c = (np.asarray(each, float) for each in (start, bend, end))
+    a, b, c = (np.asarray(point, float) for point in (start, bend, end))
     return (1 - _T) ** 2 * a + 2 * (1 - _T) * _T * b + _T**2 * c
 
 

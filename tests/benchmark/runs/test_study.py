@@ -123,14 +123,14 @@ def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_prot
         return study, next(study.execute())[2]
 
     _, first = run("kaggle")
-    study, second = run("seed")
+    study, second = run("course")
     assert NoValidation.fits == 1
     assert second["cost"]["fit_seconds"] == first["cost"]["fit_seconds"]
     assert second["protocol"]["report"] == "PublicTest"
     assert second["test"]["confusion"] == first["valid"]["confusion"]
     list(study.execute(rerun=True))
     assert NoValidation.fits == 2, "--rerun fits anew"
-    run("seed", class_weight="none")
+    run("course", class_weight="none")
     assert NoValidation.fits == 3, "other class weights are another fit"
     artifact = tmp_path / "kaggle" / "models" / first["artifact"]
     artifact.write_bytes(b"damaged")
@@ -147,8 +147,8 @@ def test_what_a_record_depends_on_makes_it_stale(faces, tmp_path, monkeypatch):
     assert first.state(run, rerun=True) == "rerun"
     assert make_study(faces, tmp_path, class_weight="none").state(run) == "stale"
     assert make_study(faces.limited(200), tmp_path).state(run) == "stale"
-    seed = Study([run.entry], [0], faces, Setting(PROTOCOLS["seed"]), tmp_path)
-    assert seed.state(run) == "stale"
+    course = Study([run.entry], [0], faces, Setting(PROTOCOLS["course"]), tmp_path)
+    assert course.state(run) == "stale"
     assert make_study(faces, tmp_path, overrides={"majority": {"random_state": 3}}).state(run) == "stale"
     monkeypatch.setattr(study_module, "code_digest", lambda module: "edited")
     assert first.state(run) == "fresh", "what was imported runs, whatever the files say now"
