@@ -4,9 +4,9 @@ import pytest
 
 from benchmark.analysis.leaderboard import finished
 from benchmark.analysis.side_tables import (
-    COPIES,
     DATA_FACTS,
     FERPLUS,
+    NEAR_DUPLICATES,
     ROBUSTNESS,
     read_data_facts,
     read_ferplus,
@@ -161,7 +161,7 @@ def test_what_other_code_made_is_made_again_and_never_shown(faces, stored, votes
     write_ferplus(store, records, votes)
     table = pd.DataFrame({"faces": 7, "amounts": "few", "none": [0.5]}, index=pd.Index(["a"], name="recognizer"))
     write_robustness(store, records, table)
-    files = {file: (store.root / file).read_bytes() for file in (COPIES, DATA_FACTS, FERPLUS, ROBUSTNESS)}
+    files = {file: (store.root / file).read_bytes() for file in (NEAR_DUPLICATES, DATA_FACTS, FERPLUS, ROBUSTNESS)}
 
     def shown():
         facts = read_data_facts(store, data.fingerprint) or None
