@@ -87,7 +87,11 @@ def test_records_are_of_this_code_and_as_they_were_written(root):
             assert entry["digest"] != record["digest"]
 
 
-@pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
+@pytest.mark.parametrize(
+    "root",
+    [root if root.name == "kaggle" else pytest.param(root, marks=pytest.mark.slow) for root in FOLDERS],
+    ids=lambda root: root.name,
+)
 def test_derived_tables_are_what_the_records_say(root, derived):
     copy = derived(root).root
     tables = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix in {".csv", ".md"})
@@ -97,7 +101,9 @@ def test_derived_tables_are_what_the_records_say(root, derived):
         assert_same(copy / path, root / path)
 
 
-@pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
+@pytest.mark.parametrize(
+    "root", [PROTOCOLS[0], pytest.param(PROTOCOLS[1], marks=pytest.mark.slow)], ids=lambda root: root.name
+)
 def test_a_protocol_has_every_derived_file(root, derived):
     copy = derived(root).root
 
@@ -126,6 +132,7 @@ def test_both_protocols_are_complete(root):
     assert len({record["data_fingerprint"] for record in Store(root).records()}) == 1
 
 
+@pytest.mark.slow
 def test_the_documents_show_the_tables(tmp_path, derived):
     emptied = [tmp_path / "0.md", tmp_path / "1.md"]
     for document, copy in zip(DOCUMENTS, emptied, strict=True):

@@ -32,6 +32,7 @@ def chosen(data, root):
     return found
 
 
+@pytest.mark.slow
 def test_the_reported_split_chooses_nothing(faces, tmp_path):
     data = faces.limited(140)
     test = data["PrivateTest"]

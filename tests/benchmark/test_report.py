@@ -99,6 +99,7 @@ def test_the_command_names_what_the_page_shows(tmp_path, record, probabilities):
     ]
 
 
+@pytest.mark.slow
 def test_the_printed_commands_name_exactly_these_runs_as_fresh(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("FER2013", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -134,6 +135,7 @@ def test_the_page_says_which_numbers_are_of_the_first_seed(tmp_path, record, pro
     assert "Mean and standard deviation over seeds" in page
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_the_command_writes_the_page_and_nothing_else(root, tmp_path, capsys):
     before = sorted(root.rglob("*"))

@@ -16,7 +16,7 @@ def add(tmp_path, record, probabilities):
 
     def write(name, valid=RIGHT, **entries):
         made = record(name, valid, RIGHT, **entries)
-        made["digest"] = entries.get("digest") or run_digest(made, code_digest(f"models.{name}"))
+        made["digest"] = entries.get("digest") or run_digest(made, code_digest(f"models.recognizers.{name}"))
         sha = store.write(made, probabilities)["probabilities_sha256"]
         return read_findings(store.root).board.set_index("recognizer")["status"], sha
 

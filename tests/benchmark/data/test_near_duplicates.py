@@ -54,7 +54,7 @@ def test_unrelated_faces_are_not_flagged(faces):
     found = find_near_duplicates(faces, KAGGLE)
     assert not (found.fit | found.select).any()
     # Drawn faces share more of their geometry than photographs do: one in ten may come close.
-    assert found.near.sum() <= 6
+    assert found.near.mean() <= 0.1
 
 
 def test_rules_from_mild_to_strict(faces):
@@ -90,6 +90,7 @@ def test_nothing_left_to_search(faces):
     assert found.fit.all() and not found.near.any()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_exact_copies_of_the_real_private_test(monkeypatch):
     monkeypatch.setattr("benchmark.data.near_duplicates.near_pairs", lambda *rows: (np.zeros(0, int),) * 3)

@@ -50,6 +50,7 @@ def test_the_training_curve_marks_the_epoch_that_was_kept(tmp_path, record, prob
     assert drawn["figures/training_fixed_seed0"].kept == 3
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_the_same_twice_as_png_and_as_svg(found, tmp_path):
     drawn = displays(found)
     assert len(drawn) == 8

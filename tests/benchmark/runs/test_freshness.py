@@ -10,7 +10,7 @@ from models import ArtifactError
 @pytest.fixture
 def folder(tmp_path, record, probabilities, monkeypatch):
     """A results folder with the records of a vote and its member, and the models that are loaded from it, by file."""
-    monkeypatch.setattr("benchmark.runs.freshness.find", lambda name: SimpleNamespace(module=name))
+    monkeypatch.setattr("benchmark.runs.freshness.find_recognizer", lambda name: SimpleNamespace(module=name))
     monkeypatch.setattr("benchmark.runs.freshness.code_digest", lambda module: f"code of {module}")
     models = {}
     monkeypatch.setattr("benchmark.runs.freshness.load", lambda path: models[path.name])
