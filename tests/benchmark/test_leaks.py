@@ -1,6 +1,7 @@
 """The reported split chooses nothing: other pixels and labels in it change no model, weight, threshold or rank."""
 
 import numpy as np
+import pytest
 
 from benchmark.analysis.findings import read_findings
 from benchmark.data import Dataset, Split
