@@ -31,7 +31,7 @@ from models.artifacts.save_load import ArtifactError, load
 from models.calibration import apply_temperature, best_temperature
 from models.files.atomic import explain, sha256, write_json
 from models.files.code_digest import ROOT, code_digest
-from models.inference.pipeline import emotion_probabilities
+from models.inference.probabilities import emotion_probabilities
 from models.registry import find_recognizer, recognizers
 
 # Another processor or library rounds otherwise; another network is off by far more.

@@ -23,7 +23,7 @@ from benchmark.runs.record_store import Probabilities, Record, Store
 from benchmark.runs.study import environment
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
-from models.inference.pipeline import predict_by_model
+from models.inference.probabilities import predict_by_model
 from models.labels import EMOTIONS
 
 SHOWN_SCORES = ("test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop")

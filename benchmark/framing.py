@@ -25,7 +25,7 @@ from features.rows import as_images
 from models.files.atomic import explain
 from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face, crop_faces
-from models.inference.pipeline import predict_by_model
+from models.inference.probabilities import predict_by_model
 
 SCALES = (1.0, 1.1, 1.15, 1.2, 1.3, 1.4)
 SHIFTS = (-0.2, -0.15, -0.1, -0.05, 0.0)

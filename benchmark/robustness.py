@@ -20,7 +20,7 @@ from benchmark.derive import derive
 from benchmark.runs.options import count
 from benchmark.runs.record_store import Store
 from models.files.atomic import explain
-from models.inference.pipeline import predict_by_model
+from models.inference.probabilities import predict_by_model
 
 
 def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:

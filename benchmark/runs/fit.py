@@ -20,7 +20,7 @@ from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Record
 from models.calibration import apply_temperature
 from models.files.arrays import seconds_saved
-from models.inference.pipeline import emotion_probabilities
+from models.inference.probabilities import emotion_probabilities
 from models.labels import EMOTIONS
 
 MB = 1e6
