@@ -169,8 +169,8 @@ class Study:
 
     def _scored(self, run: Run, digest: str, outcome: Outcome) -> tuple[Record, Probabilities]:
         """Save the recognizer of a run; return the record and the probabilities that are to be stored."""
-        facts, is_ensemble, found = self.facts(run), bool(run.entry.members), outcome.probabilities
-        valid, test = evaluate(found.y_valid, found.valid), evaluate(found.y_test, found.test)
+        facts, is_ensemble, predicted = self.facts(run), bool(run.entry.members), outcome.probabilities
+        valid, test = evaluate(predicted.y_valid, predicted.valid), evaluate(predicted.y_test, predicted.test)
         ensemble = {"weights": getattr(outcome.recognizer, "weights_", {})} if is_ensemble else {}
         about = {**{key: facts[key] for key in CARD}, "valid": valid, **({"ensemble": ensemble} if ensemble else {})}
         card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
@@ -178,16 +178,13 @@ class Study:
         if self.alone and not is_ensemble:
             outcome.cost["ms_per_face"] = measure(artifact)["batch_ms"]
         outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact.stat().st_size / MB
-        scores = {
-            "valid": valid,
-            "test": test,
-            "calibration": calibration_record(found, outcome.recognizer.temperature_),
-        }
-        record = {**facts, "digest": digest, "status": "ok", "error": "", "params": card["params"], **scores}
+        calibration = calibration_record(predicted, outcome.recognizer.temperature_)
+        record = {**facts, "digest": digest, "status": "ok", "error": "", "params": card["params"]}
+        record |= {"valid": valid, "test": test, "calibration": calibration}
         record |= {"cost": outcome.cost, "history": outcome.history}
         record |= {"artifact": card["artifact"], "artifact_sha256": card["sha256"]}
         record |= {"members": self._member_probabilities(run), "ensemble": ensemble}
-        return record, found
+        return record, predicted
 
     def fail(self, run: Run, error: str, trace: str = "") -> Record:
         """Store that a run failed, with the reason; return the record."""
