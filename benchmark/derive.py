@@ -51,8 +51,8 @@ def derive(root: Path) -> Findings:
 
 
 def _derive(root: Path) -> Findings:
-    found = read_findings(root)
-    written = set(_write(found))
+    findings = read_findings(root)
+    written = set(_write(findings))
     try:
         former = set((root / WRITTEN).read_text("utf-8").splitlines()) | ALWAYS
     except (OSError, ValueError):
@@ -60,7 +60,7 @@ def _derive(root: Path) -> Findings:
     for name in filter(_is_ours, former - written):
         (root / name).unlink(missing_ok=True)
     write_whole(root / WRITTEN, "".join(f"{name}\n" for name in sorted(written)).encode())
-    return found
+    return findings
 
 
 def _is_ours(name: str) -> bool:
@@ -69,24 +69,26 @@ def _is_ours(name: str) -> bool:
     return name in ALWAYS or (folder in FOLDERS and file == Path(file).name and file.endswith((".csv", ".png")))
 
 
-def _write(found: Findings) -> Iterator[str]:
+def _write(findings: Findings) -> Iterator[str]:
     """Write the files of a results folder one by one; yield the path of each, below the folder."""
-    root = found.root
-    found.board.to_csv(root / "leaderboard.csv", index=False)
+    root = findings.root
+    findings.board.to_csv(root / "leaderboard.csv", index=False)
     yield "leaderboard.csv"
     columns = [
-        name for name in found.board if name in (*COLUMNS, "versus_best", "drop") and found.board[name].notna().any()
+        name
+        for name in findings.board
+        if name in (*COLUMNS, "versus_best", "drop") and findings.board[name].notna().any()
     ]
-    shown = to_markdown(found.board, columns)
-    if not found.done:
+    shown = to_markdown(findings.board, columns)
+    if not findings.done:
         (root / "leaderboard.md").write_text(shown, "utf-8")
         yield "leaderboard.md"
         return
-    trust = score_summary(found.tables)
-    tables = {**found.tables, "summary": trust.set_index("recognizer")}
-    parts = [heading(found.done[0], found.root.name), shown, to_markdown(trust)]
-    if found.several_seeds:
-        parts.insert(1, found.seeds_note + "\n")
+    trust = score_summary(findings.tables)
+    tables = {**findings.tables, "summary": trust.set_index("recognizer")}
+    parts = [heading(findings.done[0], findings.root.name), shown, to_markdown(trust)]
+    if findings.several_seeds:
+        parts.insert(1, findings.seeds_note + "\n")
     if "class_weights" in tables:
         parts.append(to_markdown(ablation_summary(tables["class_weights"])))
     (root / "leaderboard.md").write_text("\n".join(parts), "utf-8")
@@ -97,19 +99,19 @@ def _write(found: Findings) -> Iterator[str]:
         (root / "analysis").mkdir(exist_ok=True)
         table.to_csv(root / "analysis" / f"{stem}.csv")
         yield f"analysis/{stem}.csv"
-    figures = displays(found)
+    figures = displays(findings)
     for stem, display in figures.items():
         save_figure(display, root / f"{stem}.png")
         yield f"{stem}.png"
         display.table.to_csv(root / f"{stem}.csv")
         yield f"{stem}.csv"
-    write_whole(root / REPORT, render(found, figures).encode())
+    write_whole(root / REPORT, render(findings, figures).encode())
     yield REPORT
-    if "drop" not in found.tables:  # faces from elsewhere choose no model
-        write_json(root / "best.json", _best(found.done))
+    if "drop" not in findings.tables:  # faces from elsewhere choose no model
+        write_json(root / "best.json", _best(findings.done))
         yield "best.json"
         (root / MODEL_CARD).parent.mkdir(exist_ok=True)
-        (root / MODEL_CARD).write_text(model_card(found), "utf-8")
+        (root / MODEL_CARD).write_text(model_card(findings), "utf-8")
         yield MODEL_CARD
 
 
@@ -159,9 +161,9 @@ def _best(done: Sequence[Record]) -> dict[str, Any]:
     """Return the recognizers in the order of validation macro-F1, each with the artifact of its first seed."""
     ranking = []
     for name, runs in groupby(done, lambda record: record["recognizer"]):
-        each = list(runs)
-        macro_f1 = fmean(record["valid"]["macro_f1"] for record in each)
-        ranking.append({"recognizer": name, "artifact": each[0]["artifact"], "valid_macro_f1": macro_f1})
+        records = list(runs)
+        macro_f1 = fmean(record["valid"]["macro_f1"] for record in records)
+        ranking.append({"recognizer": name, "artifact": records[0]["artifact"], "valid_macro_f1": macro_f1})
     return {
         "dataset": done[0]["dataset"],
         "chosen_by": f"macro-F1 on {done[0]['protocol']['select']}",

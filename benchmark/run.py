@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
             _print_states(args, study, state)
         return 0
     with _way(args, studies, seconds) as execute:
-        codes = [_execute(*each, execute, votes) for each in zip(studies, states, seconds, strict=True)]
+        codes = [_execute(*job, execute, votes) for job in zip(studies, states, seconds, strict=True)]
     compared = Path(args.results) / data.name / Setting(protocol, CLASS_WEIGHTS[0], args.limit, overrides).folder
     if CLASS_WEIGHTS[0] not in schemes and Store(compared).records():
         from benchmark.derive import derive
@@ -135,7 +135,7 @@ def _execute(
                 failed = True
                 tqdm.write(f"error: {run.entry.name}, seed {run.seed}: {record['error']}", file=sys.stderr)
             pending.remove(run)
-            todo = [each for each in todo if each != run]
+            todo = [other for other in todo if other != run]
             bar.update()
             _announce(bar, pending, todo, seconds)
     except (KeyboardInterrupt, StudyError) as stop:

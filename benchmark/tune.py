@@ -170,7 +170,7 @@ def _main(args: argparse.Namespace) -> int:
     except KeyError as error:
         raise UsageError(error.args[0]) from error
     if entry.error or entry.skip_reason() or not entry.space:
-        searched = ", ".join(name for name, each in known.items() if each.space)
+        searched = ", ".join(name for name, entry in known.items() if entry.space)
         raise UsageError(
             f"{entry.name}: {entry.error or entry.skip_reason() or f'nothing to search; these have: {searched}'}"
         )

@@ -60,10 +60,10 @@ def update_readme(documents: Sequence[Path], folders: Sequence[Findings]) -> Non
         If no document has a place for a folder's leaderboard.
     """
     tables = {"anchors": to_markdown(published())}
-    for found in folders:
-        tables |= _blocks(found)
+    for findings in folders:
+        tables |= _blocks(findings)
     texts = {document: document.read_text("utf-8") for document in documents}
-    for root in (found.root.as_posix() for found in folders):
+    for root in (findings.root.as_posix() for findings in folders):
         if not any(f"<!-- {kind}: {root} -->" in text for text in texts.values() for kind in ("leaderboard", "board")):
             names = ", ".join(map(str, documents))
             raise ValueError(f"{names}: no line <!-- board: {root} -->: add it, and <!-- end --> below it")
@@ -71,34 +71,34 @@ def update_readme(documents: Sequence[Path], folders: Sequence[Findings]) -> Non
         document.write_text(reduce(lambda done, block: _between_markers(done, *block), tables.items(), text), "utf-8")
 
 
-def _blocks(found: Findings) -> dict[str, str]:
+def _blocks(findings: Findings) -> dict[str, str]:
     """Return the tables of a results folder as Markdown, by the name in their marker."""
-    root, parent = found.root.as_posix(), found.root.parent
-    schemes = found.tables.get("class_weights", pd.DataFrame())
-    columns = BOARD_COLUMNS if (found.board["status"] == "ok").all() else (*BOARD_COLUMNS, "status")
+    root, parent = findings.root.as_posix(), findings.root.parent
+    schemes = findings.tables.get("class_weights", pd.DataFrame())
+    columns = BOARD_COLUMNS if (findings.board["status"] == "ok").all() else (*BOARD_COLUMNS, "status")
     blocks = {
-        f"leaderboard: {root}": _short_leaderboard(found),
-        f"board: {root}": to_markdown(found.board, columns),
-        f"trust: {root}": to_markdown(score_summary(found.tables)),
+        f"leaderboard: {root}": _short_leaderboard(findings),
+        f"board: {root}": to_markdown(findings.board, columns),
+        f"trust: {root}": to_markdown(score_summary(findings.tables)),
         f"class weights: {root}": to_markdown(ablation_summary(schemes)),
-        f"tools: {root}": to_markdown(beside_tools(found)),
+        f"tools: {root}": to_markdown(beside_tools(findings)),
     }
-    if "calibration" in found.tables:
-        blocks[f"calibration: {root}"] = to_markdown(found.tables["calibration"].reset_index())
-    if "ensemble_weights" in found.tables:
-        blocks[f"ensembles: {root}"] = to_markdown(weights_summary(found.tables["ensemble_weights"]))
-    if "robustness" in found.tables:
-        broken = found.tables["robustness"]
+    if "calibration" in findings.tables:
+        blocks[f"calibration: {root}"] = to_markdown(findings.tables["calibration"].reset_index())
+    if "ensemble_weights" in findings.tables:
+        blocks[f"ensembles: {root}"] = to_markdown(weights_summary(findings.tables["ensemble_weights"]))
+    if "robustness" in findings.tables:
+        broken = findings.tables["robustness"]
         blocks[f"robustness: {root}"] = f"{to_markdown(marked(broken))}\n{note(broken)}\n"
     if (parent / SPEED).exists():
         blocks[f"speed: {parent.as_posix()}"] = to_markdown(pd.read_csv(parent / SPEED))
     return blocks
 
 
-def _short_leaderboard(found: Findings) -> str:
+def _short_leaderboard(findings: Findings) -> str:
     """Return the leaderboard in 8 columns, and below it what has to be known of rows."""
-    accuracy = score_summary(found.tables).set_index("recognizer")["accuracy"]
-    board = found.board.assign(accuracy=found.board["recognizer"].map(accuracy))
+    accuracy = score_summary(findings.tables).set_index("recognizer")["accuracy"]
+    board = findings.board.assign(accuracy=findings.board["recognizer"].map(accuracy))
     _, _, rows = to_markdown(board, list(SHORT_COLUMNS)).partition("\n")
     notes = board[board["status"] != "ok"].groupby("status", sort=False)["recognizer"].agg(", ".join)
     below = "".join(f"- {names}: {status}\n" for status, names in notes.items())

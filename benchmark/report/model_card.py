@@ -48,24 +48,24 @@ Licence: MIT.
 """
 
 
-def model_card(found: Findings) -> str:
+def model_card(findings: Findings) -> str:
     """Return the model card of a results folder as Markdown, made from its finished records.
 
     Parameters
     ----------
-    found : Findings
+    findings : Findings
         With at least one finished record.
     """
-    record, intervals = found.done[0], found.tables["intervals"]
+    record, intervals = findings.done[0], findings.tables["intervals"]
     protocol, faces, best = record["protocol"], record["n_faces"], record["recognizer"]
-    names = list(dict.fromkeys(each["recognizer"] for each in found.done))
-    files = {each["recognizer"]: f"`{each['artifact']}`" for each in reversed(found.done)}
+    names = list(dict.fromkeys(record["recognizer"] for record in findings.done))
+    files = {done["recognizer"]: f"`{done['artifact']}`" for done in reversed(findings.done)}
     text = intervals.apply(_interval, axis=1)
     table = text.unstack("metric").loc[names].rename(columns=lambda name: name.removeprefix("recall_")).reset_index()
     table.insert(1, "file", table["recognizer"].map(files))
     lowest = intervals.loc[best, "estimate"].filter(like="recall_").nsmallest(2).index
     return CARD.format(
-        title=found.title,
+        title=findings.title,
         emotions=", ".join(EMOTIONS),
         dataset=record["dataset"],
         note=f" (**{record['note']}**)" if record["note"] else "",

@@ -223,13 +223,13 @@ class Cluster:
 def reasons(client: Client, workers: set[str]) -> dict[str, str]:
     """Return why each of some workers cannot be used, or an empty string."""
     versions: Any = client.get_versions(packages=LIBRARIES)  # its own check names no worker
-    ours, found = versions["client"]["packages"], {}
+    ours, refusals = versions["client"]["packages"], {}
     for address, answer in client.run(reason_there, CODE, workers=sorted(workers), on_error="return").items():
         theirs = versions["workers"][address]["packages"]
         others = [f"{name} {theirs[name]} where it is {ours[name]} here" for name in ours if theirs[name] != ours[name]]
         reason = str(answer) or ", ".join(others)
-        found[address] = f"{reason}: install the same there, and start it again with: {START}" if reason else ""
-    return found
+        refusals[address] = f"{reason}: install the same there, and start it again with: {START}" if reason else ""
+    return refusals
 
 
 def reason_there(code: str) -> str:

@@ -134,8 +134,8 @@ class Store:
         """Return every record of the folder, by recognizer and seed."""
         paths = sorted(self.root.glob("runs/*/seed*.json"))
         seeds = [(path.parent.name, path.stem.removeprefix("seed")) for path in paths]
-        found = [self.read(name, int(seed)) for name, seed in seeds if seed.isdecimal()]
-        return [record for record in found if record is not None]
+        records = [self.read(name, int(seed)) for name, seed in seeds if seed.isdecimal()]
+        return [record for record in records if record is not None]
 
     def write(self, record: Mapping[str, Any], probabilities: Probabilities | None = None) -> Record:
         """Store a run. The record comes last, so that what has a record is complete."""

@@ -107,7 +107,7 @@ class Study:
         """
         busy: list[Run] = []
         for run in self.runs if runs is None else runs:
-            waiting = {(each.entry.name, each.seed) for each in busy}
+            waiting = {(other.entry.name, other.seed) for other in busy}
             if any((member, run.seed) in waiting for member in run.entry.members):
                 busy.append(run)
                 continue
