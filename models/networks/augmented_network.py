@@ -40,8 +40,8 @@ class AugmentedNetwork(KerasRecognizer):
     shift, rotation, zoom, gamma, blur_noise_prob, erase_prob : float
         As of `models.networks.augmentation.augment`. The views for prediction are zoomed as far as `zoom` says.
     precision : str
-        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``, the latter where the processor
-        multiplies bfloat16 numbers. The fitted network predicts in float32.
+        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16``
+        where the processor multiplies bfloat16 numbers, else ``float32``. The fitted network predicts in float32.
     random_state : int
         Seed of the weights, the order and the changes of the faces, and the dropout.
 
@@ -115,7 +115,7 @@ class AugmentedNetwork(KerasRecognizer):
         change = partial(augment, **changes)
         faces = shuffled_batches(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
         train(keras, faces, (network_input(X_valid), labels[y_valid]), self.epochs, checkpoint)
-        self._keep(checkpoint)
+        self._set_network(checkpoint)
 
     def _predict_batch(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.mean([np.asarray(self.network_(view, training=False)) for view in views(faces, self.zoom)], axis=0)
