@@ -126,8 +126,8 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
             )[:-1]
         except ValueError:
             raise ValueError(
-                f"{len(rows)} faces are too few to set a tenth of all {len(self.classes_)} classes aside: "
-                "give validation=(X, y), or more faces"
+                f"{len(rows)} faces are too few: no tenth with all {len(self.classes_)} classes can be set aside for "
+                "validation: give validation=(X, y), or more faces"
             ) from None
 
     def _check_validation(self, validation: Any) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:

@@ -62,5 +62,5 @@ def _check_labels(y: ArrayLike) -> NDArray:
     else:
         good = labels.dtype.kind in "biuUT"
     if len(labels) and not good:
-        raise ValueError("y has missing or mixed labels: give every face a whole number, or every face a name")
+        raise ValueError("y has missing or mixed labels: give whole numbers or names, one for every face")
     return labels

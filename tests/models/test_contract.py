@@ -248,7 +248,7 @@ PIXELS = np.zeros((14, 2304), np.uint8)
         ({"sample_weight": np.where(LABELS, 1, -1)}, "NaN, infinite or negative"),
         ({"sample_weight": 0 * ONES}, "0 for all faces of a class"),
         ({"sample_weight": np.where(LABELS, 1, 0)}, "0 for all faces of a class"),
-        ({"y": np.eye(7)[LABELS]}, r"one-hot rows, give y\.argmax"),
+        ({"y": np.eye(7)[LABELS]}, r"one-hot rows, y\.argmax"),
         ({"y": LABELS[1:]}, "one label a face"),
         ({"y": [[0], [1, 2]]}, "unequal lengths"),
         ({"y": np.where(LABELS, 1, np.nan)}, "missing or mixed labels"),
