@@ -22,8 +22,8 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
 
     A subclass implements ``_fit`` and ``_predict_proba`` on checked arrays, with labels as codes 0..n_classes-1. Its
     probabilities are calibrated here: by the temperature with the least log loss on validation faces. One whose
-    fitting learns nothing else from validation faces says so with a class attribute ``uses_validation = False``: it is
-    fitted once for protocols that differ in the validation split, and calibrated for each.
+    ``_fit`` ignores the validation faces has the class attribute ``uses_validation = False``: it is fitted once for
+    protocols that differ in the validation split, and calibrated for each.
 
     Attributes
     ----------
@@ -119,15 +119,15 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         self.temperature_ = best_temperature(self.predict_proba(X), y)
 
     def _set_aside(self, rows: NDArray[np.uint8], codes: NDArray, weight: NDArray) -> list[NDArray]:
-        """Return rows and codes without and with validation, in turn, and the weights of those without."""
+        """Return rows of training and validation, codes of training and validation, and training weights."""
         try:
             return train_test_split(
                 rows, codes, weight, test_size=VALIDATION_SHARE, stratify=codes, random_state=self.random_state
             )[:-1]
         except ValueError:
             raise ValueError(
-                f"{len(rows)} faces are too few to set a tenth of all {len(self.classes_)} classes aside: "
-                "give validation=(X, y), or more faces"
+                f"{len(rows)} faces are too few: no tenth with all {len(self.classes_)} classes can be set aside for "
+                "validation: give validation=(X, y), or more faces"
             ) from None
 
     def _check_validation(self, validation: Any) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:

@@ -20,13 +20,13 @@ def check_faces(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.uint8], NDArray]
     Raises
     ------
     ValueError
-        If there are no faces, or rows or labels have another form.
+        If there are no faces, or rows or labels have the wrong form.
     """
     rows, labels = check_rows(X), _check_labels(y)
     if len(rows) != len(labels):
         raise ValueError(f"X has {len(rows)} faces but y {len(labels)} labels: give one label a face")
     if not len(rows):
-        raise ValueError("X has no faces: give some")
+        raise ValueError("X has no faces: give at least one")
     return rows, labels
 
 
@@ -53,7 +53,7 @@ def _check_labels(y: ArrayLike) -> NDArray:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.ravel()
     if labels.ndim != 1:
-        raise ValueError(f"y has the shape {labels.shape}: give one label a face; of one-hot rows, y.argmax(axis=1)")
+        raise ValueError(f"y has the shape {labels.shape}: give one label a face; for one-hot rows, y.argmax(axis=1)")
     if labels.dtype.kind == "O":
         kinds = {type(label) for label in labels}
         good = len(kinds) == 1 and issubclass(kinds.pop(), (str, int, np.integer))
@@ -62,5 +62,5 @@ def _check_labels(y: ArrayLike) -> NDArray:
     else:
         good = labels.dtype.kind in "biuUT"
     if len(labels) and not good:
-        raise ValueError("y has missing labels, or mixed ones: give whole numbers or names, and no face without one")
+        raise ValueError("y has missing or mixed labels: give whole numbers or names, one for every face")
     return labels

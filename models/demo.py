@@ -187,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _corners(face: Face, scale: float) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom in pixels of the reduced photo; what lies beyond its edges has none."""
+    """Return left, top, right and bottom in pixels of the reduced photo, none below 0."""
     corners = (face.left, face.top, face.left + face.width, face.top + face.height)
     left, top, right, bottom = (max(0, round(scale * corner)) for corner in corners)
     return left, top, right, bottom

@@ -131,5 +131,5 @@ def _anchors() -> NDArray[np.float64]:
 def _weights() -> bytes:
     content = WEIGHTS.read_bytes()
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-        raise ArtifactError(f"{WEIGHTS}: not the file that was shipped (SHA-256 differs): install fer-benchmark again")
+        raise ArtifactError(f"{WEIGHTS}: damaged or changed (SHA-256 differs): install fer-benchmark again")
     return content

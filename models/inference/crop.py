@@ -76,7 +76,7 @@ def find_faces(photo: NDArray[np.uint8], detector: Detector) -> tuple[list[Face]
 def crop_faces(photo: NDArray[np.uint8], faces: Sequence[Face], detector: Detector) -> NDArray[np.uint8]:
     """Return faces as rows, cropped to squares with the detector's framing and resized to 48x48, antialiased.
 
-    Beyond the border of the photo its own border goes on.
+    Pixels beyond the photo repeat its border.
 
     Returns
     -------

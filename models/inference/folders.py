@@ -17,10 +17,10 @@ _LITTER = frozenset(
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and its subfolders, sorted by path, without what is no data.
+    """Yield the files in a folder and its subfolders, sorted by path, without litter such as ``.DS_Store``.
 
-    Symbolic links are followed; one that leads back to a folder it lies in is not entered. A link to nothing and a
-    folder that cannot be listed are yielded too, so that whoever reads them can say so.
+    Symbolic links are followed; one that leads back to a folder it lies in is not entered. A broken link and a
+    folder that cannot be listed are yielded too, so that the reader reports them.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
     for path in (folder / name for name in names if not is_litter(name)):
         try:
             mode = path.stat().st_mode
-        except OSError:  # a link to nothing, or no permission
+        except OSError:  # a broken link, or no permission
             yield path
             continue
         if stat.S_ISDIR(mode):

@@ -84,7 +84,7 @@ def read_files(files: Iterable[str], every: float = 1.0) -> Iterator[Photo]:
                 yield from _frames(file, every)
             else:
                 yield Photo(file, read_photo(_standard_input() if file == STANDARD_INPUT else file))
-        except Exception as error:  # whatever a file makes of its reader, the others follow
+        except Exception as error:  # after any error of one file, the others are still read
             yield Photo(file, error=_reason(error))
 
 
@@ -141,7 +141,7 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: check the path"
-    return f"cannot be read ({type(error).__name__}: {error}): save it anew"
+    return f"cannot be read ({type(error).__name__}: {error}): save it again"
 
 
 def _standard_input() -> bytes:
@@ -151,7 +151,7 @@ def _standard_input() -> bytes:
 
 
 def _matches(pattern: Path) -> list[str]:
-    """Return the files that match, sorted. A part of the pattern that is the name of something there is that name."""
+    """Return the files that match, sorted. A part that is the literal name of a file or folder stands for it."""
     parts = pattern.parts[1:] if pattern.anchor else pattern.parts
     paths = [Path(pattern.anchor)]
     for part in (*parts, "*") if parts[-1] == "**" else parts:
@@ -195,7 +195,7 @@ def _frames(file: str, every: float) -> Iterator[Photo]:
     except av.FFmpegError as error:
         if isinstance(error, OSError) and not Path(file).exists():
             raise
-        raise PhotoError(f"damaged or no video ({error.strerror}): save it anew") from None
+        raise PhotoError(f"damaged, or not a video ({error.strerror}): save it again") from None
 
 
 def _upright(frame: Any) -> NDArray[np.uint8]:

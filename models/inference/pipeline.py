@@ -148,7 +148,7 @@ def print_notes(caught: Iterable[warnings.WarningMessage], recognizers: Mapping[
         if warning.category is UserWarning:
             print(f"note: {one_line(str(warning.message))}", file=sys.stderr)
     if "synthetic" in map(trained_on_data, recognizers.values()):
-        print("note: a model was trained on synthetic faces, it knows no photographs", file=sys.stderr)
+        print("note: a model was trained on synthetic faces: do not use it on photographs", file=sys.stderr)
 
 
 def trained_on_data(recognizer: Any) -> str:

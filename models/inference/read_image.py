@@ -53,7 +53,7 @@ def read_photo(source: Any) -> NDArray[np.uint8]:
     Raises
     ------
     PhotoError
-        If it is no picture, damaged, too large, or an array of another shape or range.
+        If it is not a picture, damaged, too large, or an array of the wrong shape or range.
     OSError
         If the file cannot be opened.
     TypeError
@@ -82,7 +82,7 @@ def read_photo(source: Any) -> NDArray[np.uint8]:
     except Exception as error:  # a damaged file raises nearly anything in Pillow's readers
         if isinstance(error, OSError) and error.errno is not None:  # the system's: no such file, no permission
             raise
-        raise PhotoError(f"damaged ({error}): save it anew") from None
+        raise PhotoError(f"damaged ({error}): save it again") from None
 
 
 def as_picture(source: Any) -> str | BinaryIO | Image.Image | NDArray:
@@ -99,7 +99,7 @@ def as_picture(source: Any) -> str | BinaryIO | Image.Image | NDArray:
         array = np.asarray(source)
         if array.ndim or array.dtype.kind in "OUT":  # no single number
             return array
-    raise TypeError(f"{type(source).__name__} is no picture: give {ACCEPTED_TYPES}")
+    raise TypeError(f"{type(source).__name__} is not a picture: give {ACCEPTED_TYPES}")
 
 
 def resize_to_face(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -149,7 +149,7 @@ def _from_image(image: Image.Image) -> NDArray[np.uint8]:
     if image.width * image.height > MEGAPIXELS * 1e6:
         raise PhotoError(f"{image.width}x{image.height} pixels: scale it down to at most {MEGAPIXELS} megapixels")
     if not image.width * image.height:
-        raise PhotoError(f"{image.width}x{image.height} pixels: give a picture that has some")
+        raise PhotoError(f"{image.width}x{image.height} pixels: the picture is empty, give another one")
     tags = getattr(image, "tag_v2", {})
     if tags.get(254, 0) == 1:  # the first image of a raw file is a preview
         raise _raw()

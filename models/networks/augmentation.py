@@ -27,7 +27,7 @@ def augment(
     blur_noise_prob: float = 0.0,
     erase_prob: float = 0.0,
 ) -> NDArray[np.float32]:
-    """Return faces mirrored, turned, zoomed and shifted in one resampling, in other light, degraded and partly erased.
+    """Return faces mirrored, rotated, zoomed and shifted in one resampling, with other grey levels, partly erased.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def augment(
     Returns
     -------
     ndarray of shape (n_faces, 48, 48, 1), dtype float32
-        Bilinear; beyond the border the border's own levels go on.
+        Bilinear; pixels beyond the border repeat it.
 
     References
     ----------

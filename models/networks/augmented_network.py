@@ -40,8 +40,8 @@ class AugmentedNetwork(KerasRecognizer):
     shift, rotation, zoom, gamma, blur_noise_prob, erase_prob : float
         As of `models.networks.augmentation.augment`. The views for prediction are zoomed as far as `zoom` says.
     precision : str
-        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``, the latter where the processor
-        multiplies bfloat16 numbers. The fitted network predicts in float32.
+        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16``
+        where the processor multiplies bfloat16 numbers, else ``float32``. The fitted network predicts in float32.
     random_state : int
         Seed of the weights, the order and the changes of the faces, and the dropout.
 

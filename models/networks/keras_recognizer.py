@@ -43,8 +43,8 @@ class KerasRecognizer(BaseRecognizer):
         Time constant, in epochs, of the exponential moving average of the weights that is validated and kept; 0 keeps
         the weights as Adam leaves them, whose validation accuracy jumps by points from epoch to epoch.
     precision : str
-        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``, the latter where the processor
-        multiplies bfloat16 numbers, which takes ten times as long as float32 where it does not. The fitted network
+        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16``
+        where the processor multiplies bfloat16 numbers, else ``float32``, ten times as fast there. The fitted network
         always predicts in float32, so that its file gives the same probabilities on every processor.
     random_state : int
         Seed of the weights, the order of the faces and the dropout.
@@ -144,7 +144,7 @@ class KerasRecognizer(BaseRecognizer):
         return "mixed_bfloat16" if has_bfloat16() else "float32"
 
     def _keep(self, checkpoint: Checkpoint) -> None:
-        """Take the weights of a trained network over into one that predicts in float32."""
+        """Copy the trained weights into a network that predicts in float32."""
         self.history_ = checkpoint.history
         self.network_ = self.build(len(self.classes_), "float32")
         self.network_.set_weights(checkpoint.network.get_weights())

@@ -19,12 +19,12 @@ from models.networks.keras_recognizer import batches
 
 
 class LiteNetwork:
-    """What a network computes, by LiteRT, a face at a time, so that a face's result does not depend on the others.
+    """A network run by LiteRT, a face at a time, so that a face's result does not depend on the others.
 
     Parameters
     ----------
     path : Path
-        In LiteRT's format. It is read whole: pickles, and processes forked from this one, start from its content.
+        A LiteRT file. It is read whole, so that pickles and forked processes do not need the file.
 
     Attributes
     ----------

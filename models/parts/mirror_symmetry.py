@@ -36,7 +36,7 @@ class MirroredPCA(BaseEstimator):
     n_components : int
         Components kept, the strongest of both parts together.
     standardize : bool
-        Give every value the same variance before.
+        Give every value the same variance first.
     variance : float
         Of all components together: the weight of this description beside others.
     random_state : int

@@ -18,8 +18,8 @@ from models.registry import Range, recognizer
 class PatchSVM(BaseRecognizer):
     """Patch codebooks of two sizes and HOG of three cell sizes, principal components, RBF support vector machine.
 
-    Each description is reduced by itself; then the strongest components of all stand side by side. Faces count together
-    with their mirror images.
+    Each description is reduced by itself; then the strongest components of all stand side by side. It is fitted on
+    faces and their mirror images.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ def test_a_recognizer_for_gpus_is_skipped_unless_it_is_named(results, capsys, mo
     monkeypatch.setattr(run, "recognizers", lambda: {"majority": majority})
     monkeypatch.setattr("models.registry.gpu_is_seen", lambda: False)
     assert run.main(["--list"]) == 0
-    assert "skipped: needs a GPU to train in" in capsys.readouterr().out
+    assert "skipped: needs a GPU to train in reasonable time" in capsys.readouterr().out
     arguments = ["--limit", "200", "--results", str(results)]
     path = results / "synthetic" / "kaggle-limit200" / "runs" / "majority" / "seed0.json"
     assert run.main(["--all", *arguments]) == 0

@@ -252,9 +252,9 @@ PIXELS = np.zeros((14, 2304), np.uint8)
         ({"y": np.eye(7)[LABELS]}, r"one-hot rows, y\.argmax"),
         ({"y": LABELS[1:]}, "one label a face"),
         ({"y": [[0], [1, 2]]}, "unequal lengths"),
-        ({"y": np.where(LABELS, 1, np.nan)}, "missing labels, or mixed ones"),
-        ({"y": [None, *LABELS[1:]]}, "missing labels, or mixed ones"),
-        ({"y": np.array(["Happy", *LABELS[1:]], object)}, "missing labels, or mixed ones"),
+        ({"y": np.where(LABELS, 1, np.nan)}, "missing or mixed labels"),
+        ({"y": [None, *LABELS[1:]]}, "missing or mixed labels"),
+        ({"y": np.array(["Happy", *LABELS[1:]], object)}, "missing or mixed labels"),
         ({"y": LABELS + 0.5}, "whole numbers or names"),
         ({"X": PIXELS[:0], "y": LABELS[:0]}, "no faces"),
         ({"validation": (PIXELS, LABELS[1:])}, "validation: X has 14 faces but y 13 labels"),
@@ -263,7 +263,7 @@ PIXELS = np.zeros((14, 2304), np.uint8)
         ({"validation": PIXELS}, r"not a pair: give \(X, y\)"),
         ({"validation": (PIXELS,)}, "not a pair"),
         ({"validation": 0.1}, "not a pair"),
-        ({"validation": None}, r"too few to set a tenth of all 7 classes aside: give validation=\(X, y\)"),
+        ({"validation": None}, r"set aside for validation: give validation=\(X, y\)"),
     ],
 )
 def test_what_cannot_be_fitted_on_is_explained_at_the_door(given, words):

@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_an_error_and_the_others_follow(tree, tmp_path):
     assert [photo.file for photo in photos] == files
     assert "not an image" in photos[0].error
     assert photos[1].error == "No such file or directory: check the path"
-    assert "save it anew" in photos[2].error or "pip install" in photos[2].error
+    assert "save it again" in photos[2].error or "pip install" in photos[2].error
     assert photos[3].image.shape == (6, 8)
     assert not photos[3].error
 
@@ -181,7 +181,7 @@ def test_whatever_a_picture_makes_of_its_reader_the_others_follow(tree, monkeypa
 
     monkeypatch.setattr("models.inference.inputs._frames", fail)
     photos = list(read_files([str(tree / "clip.mp4"), "a\0b.png", str(tree / "b.png")]))
-    assert photos[0].error == "cannot be read (ZeroDivisionError: odd): save it anew"
+    assert photos[0].error == "cannot be read (ZeroDivisionError: odd): save it again"
     assert [bool(photo.error) for photo in photos] == [True, True, False]
 
 

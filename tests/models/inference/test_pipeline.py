@@ -120,12 +120,12 @@ def test_pictures_are_taken_in_every_form(majority, tmp_path):
 
 @pytest.mark.parametrize("given", [None, 3, [None], [1, 2], {"a": 1}, pd.DataFrame({"file": ["a.png"]}), io.StringIO()])
 def test_anything_else_is_a_type_error_before_anything_is_predicted(given, majority):
-    with pytest.raises(TypeError, match=r"is no picture: give a path, a Pillow image, bytes.*batch.*list"):
+    with pytest.raises(TypeError, match=r"is not a picture: give a path, a Pillow image, bytes.*batch.*list"):
         predict_images(given, model=majority)
 
 
 def test_the_place_of_what_is_no_picture_is_named(majority):
-    with pytest.raises(TypeError, match=r"^picture 1: NoneType is no picture"):
+    with pytest.raises(TypeError, match=r"^picture 1: NoneType is not a picture"):
         predict_images(["a.png", None], model=majority)
 
 
