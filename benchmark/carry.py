@@ -1,8 +1,8 @@
-"""Records that an edit of code made stale, but not wrong: ``python -m benchmark.carry results/fer2013/kaggle``.
+"""Carry stale records over to today's code without training: ``python -m benchmark.carry results/fer2013/kaggle``.
 
-A training of an hour is not done again for an edit that changes nothing of it. This command takes the record of such
-a run over: it predicts again with the stored model, refuses where that gives other probabilities than the record has,
-calibrates anew, and writes into the record from which digest it was carried, by which commit, why and on what evidence.
+For edits that make a record stale but cannot change its result. The command predicts again with the saved model,
+refuses if the probabilities differ from the record's, calibrates anew, and adds to the record its former digest, the
+commit, the reason and the evidence.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.data.protocol import PROTOCOLS
-from benchmark.runs.fit import calibration
+from benchmark.runs.fit import calibration_record
 from benchmark.runs.freshness import run_digest
 from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
@@ -31,7 +31,7 @@ from models.artifacts.save_load import ArtifactError, load
 from models.calibration import apply_temperature, best_temperature
 from models.files.atomic import explain, sha256, write_json
 from models.files.code_digest import ROOT, code_digest
-from models.inference.pipeline import emotion_probabilities
+from models.inference.probabilities import emotion_probabilities
 from models.registry import find_recognizer, recognizers
 
 # Another processor or library rounds otherwise; another network is off by far more.
@@ -48,50 +48,50 @@ def carry(
     values: Mapping[str, Any] | None = None,
     names: Mapping[str, str] | None = None,
 ) -> Record:
-    """Carry a record over to the code of now, and write it.
+    """Carry a record over to today's code, and write it.
 
     Parameters
     ----------
     root : Path
         Results folder.
     record : dict
-        Of a finished run in it that is no ensemble's.
+        Of a finished run in it, not of an ensemble.
     data : Dataset
-        That the run was on.
+        The data of the run.
     reason, evidence : str
         Why it was carried over, and what shows that the run would give the same now.
     values : mapping of str to object, optional
         Parameters that have another value now, or are new, and mean the same.
     names : mapping of str to str, optional
-        The new name of each parameter that was renamed; an empty one of a parameter that is gone.
+        The new name of each parameter that was renamed; an empty one for a parameter that was removed.
 
     Raises
     ------
     DataError
-        If the data or the parameters are others, or the stored model gives other probabilities than the record has.
+        If the data or the parameters differ, or the saved model gives other probabilities than the record has.
     """
-    name, stored = record["recognizer"], Store(root).probabilities(record)
+    name, recorded = record["recognizer"], Store(root).probabilities(record)
     if data.fingerprint != record["data_fingerprint"]:
-        raise DataError(f"{root}: the record of {name} is of other data: give them with --data")
+        raise DataError(f"{root}: the record of {name} was made from other data: give those with --data")
     params, changes = _translated(record["params"], values or {}, names or {})
     evidence = "; ".join([evidence, *changes])
     if params.keys() != find_recognizer(name).make().get_params().keys():
         raise DataError(f"{root}: {name} has other parameters now: run it again, or name them with --set and --rename")
     temperature, cost = record.get("calibration", {}).get("temperature", 1.0), dict(record["cost"])
-    before = {split: apply_temperature(getattr(stored, split), 1 / temperature) for split in ("valid", "test")}
+    before = {split: apply_temperature(getattr(recorded, split), 1 / temperature) for split in ("valid", "test")}
     artifact = root / "models" / record["artifact"]
     if artifact.is_file():
-        found = _predicted_again(artifact, record, params, data)
-        apart = max(float(np.abs(found[split] - before[split]).max()) for split in found)
-        if apart > TOLERANCE:
-            raise DataError(f"{artifact}: predicts otherwise than its record says, by up to {apart:.2g}: run it again")
-        before, evidence = found, f"{evidence}; the stored model predicts the same within {apart:.1g}"
+        predicted = _predicted_again(artifact, record, params, data)
+        difference = max(float(np.abs(predicted[split] - before[split]).max()) for split in predicted)
+        if difference > TOLERANCE:
+            raise DataError(f"{artifact}: its probabilities differ from its record's by {difference:.2g}: run it again")
+        before, evidence = predicted, f"{evidence}; the saved model predicts the same within {difference:.1g}"
     else:
-        evidence = f"{evidence}; the probabilities are the recorded ones, since the model is not here"
-    temperature = 1.0 if record["family"] == "floor" else best_temperature(before["valid"], stored.y_valid)
-    after = {split: apply_temperature(each, temperature).astype(np.float32) for split, each in before.items()}
-    probabilities = Probabilities(**after, y_valid=stored.y_valid, y_test=stored.y_test)
-    scores = {split: evaluate(getattr(stored, f"y_{split}"), each) for split, each in after.items()}
+        evidence = f"{evidence}; the probabilities are the recorded ones, since the model file is missing"
+    temperature = 1.0 if record["family"] == "floor" else best_temperature(before["valid"], recorded.y_valid)
+    after = {split: apply_temperature(proba, temperature).astype(np.float32) for split, proba in before.items()}
+    probabilities = Probabilities(**after, y_valid=recorded.y_valid, y_test=recorded.y_test)
+    scores = {split: evaluate(getattr(recorded, f"y_{split}"), proba) for split, proba in after.items()}
     if artifact.is_file():
         card = read_card(artifact)
         now = {"params": params, "temperature": temperature, "valid": scores["valid"], "protocol": _protocol(record)}
@@ -104,7 +104,7 @@ def carry(
         "protocol": _protocol(record),
         **scores,
         "cost": cost,
-        "calibration": calibration(probabilities, temperature),
+        "calibration": calibration_record(probabilities, temperature),
     }
     new |= {"carried": [*record.get("carried", ()), entry]}
     return Store(root).write(
@@ -115,7 +115,7 @@ def carry(
 def _translated(
     was: Mapping[str, Any], values: Mapping[str, Any], names: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return parameters as they are called now, and what changed in words."""
+    """Return the parameters under today's names, and the changes as sentences."""
     params, changes = dict(was), []
     for old, new in names.items():
         if old in params:
@@ -130,7 +130,7 @@ def _translated(
 
 
 def _protocol(record: Record) -> dict[str, Any]:
-    """Return the protocol as it is called now: the one with the same splits."""
+    """Return today's protocol with the same splits."""
     splits = ("fit", "select", "report")
     was = record["protocol"]
     return next(
@@ -139,10 +139,10 @@ def _protocol(record: Record) -> dict[str, Any]:
 
 
 def _predicted_again(artifact: Path, record: Record, params: Mapping[str, Any], data: Dataset) -> dict[str, np.ndarray]:
-    """Return what the stored model predicts before its calibration."""
+    """Return the probabilities of the saved model before its calibration."""
     if sha256(artifact) != record["artifact_sha256"]:
-        raise DataError(f"{artifact}: is of another run than the record: run it again")
-    with TemporaryDirectory() as folder:  # the card is written anew only where this succeeds
+        raise DataError(f"{artifact}: the model file does not match its record: run it again")
+    with TemporaryDirectory() as folder:  # the card is rewritten only if this succeeds
         copy = Path(folder, artifact.name)
         copy.symlink_to(artifact.resolve())
         write_json(copy.with_suffix(".json"), {**read_card(artifact), "params": params})
@@ -153,13 +153,13 @@ def _predicted_again(artifact: Path, record: Record, params: Mapping[str, Any], 
 
 
 def _renamed(texts: Sequence[str], known: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return the new names of parameters, a mapping a recognizer, from ``NAME.OLD=NEW``."""
+    """Return the new names of parameters by recognizer and old name, from ``NAME.OLD=NEW``."""
     names: dict[str, dict[str, str]] = {}
     for text in texts:
         old, equals, new = text.partition("=")
         recognizer, dot, old = old.partition(".")
         if not (equals and dot) or recognizer not in known:
-            raise UsageError(f"--rename {text}: give NAME.OLD=NEW, or NAME.OLD= for a parameter that is gone")
+            raise UsageError(f"--rename {text}: give NAME.OLD=NEW, or NAME.OLD= for a parameter that was removed")
         names.setdefault(recognizer, {})[old] = new
     return names
 
@@ -182,7 +182,7 @@ def _git(*arguments: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, 1 if some record was not carried over, or 2 for usage or data."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmark.carry", description="Carry records of finished runs over to the code of now."
+        prog="python -m benchmark.carry", description="Carry records of finished runs over to today's code."
     )
     option = parser.add_argument
     option("root", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
@@ -191,13 +191,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs="+",
         required=True,
         metavar="NAME",
-        help="recognizers; ensembles are run again, it takes no time",
+        help="recognizers; no ensembles: running them again takes no time",
     )
     option("--reason", required=True, metavar="TEXT", help="why the records are carried over, not run again")
     option("--evidence", required=True, metavar="TEXT", help="what shows that the runs would give the same now")
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="a parameter that means the same as before")
     option(
-        "--rename", nargs="+", default=[], metavar="NAME.OLD=NEW", help="a parameter's new name, or none if it is gone"
+        "--rename",
+        nargs="+",
+        default=[],
+        metavar="NAME.OLD=NEW",
+        help="a parameter's new name, or none if it was removed",
     )
     option("--data", metavar="PATH", help="(default: $FER2013, else synthetic faces)")
     args = parser.parse_args(argv)
@@ -207,12 +211,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = recognizers()
         params = parse_overrides(args.set, known)
         names = _renamed(args.rename, known)
-        records = [each for each in Store(args.root).records() if each["recognizer"] in args.only]
-        lacking = set(args.only) - {each["recognizer"] for each in records}
-        if lacking or any(each["status"] != "ok" or each["members"] for each in records):
-            raise UsageError(
-                f"{args.root}: {', '.join(sorted(lacking) or args.only)}: no finished runs that were fitted"
-            )
+        records = [record for record in Store(args.root).records() if record["recognizer"] in args.only]
+        lacking = set(args.only) - {record["recognizer"] for record in records}
+        if lacking or any(record["status"] != "ok" or record["members"] for record in records):
+            raise UsageError(f"{args.root}: {', '.join(sorted(lacking) or args.only)}: no finished runs, or ensembles")
         for record in records:
             name, data = record["recognizer"], load_dataset(args.data, record["limit"])
             if record["digest"] == run_digest(record, code_digest(known[name].module)):

@@ -13,10 +13,10 @@ from typing import Any
 from filelock import FileLock
 
 from benchmark.analysis.class_weights import ablation_summary
-from benchmark.analysis.findings import Findings, find
+from benchmark.analysis.findings import Findings, read_findings
 from benchmark.analysis.leaderboard import COLUMNS, to_markdown
 from benchmark.analysis.releases import add_release
-from benchmark.analysis.summaries import summary
+from benchmark.analysis.summaries import score_summary
 from benchmark.figures import save_figure
 from benchmark.figures.catalogue import displays
 from benchmark.report.documents import update_readme
@@ -51,7 +51,7 @@ def derive(root: Path) -> Findings:
 
 
 def _derive(root: Path) -> Findings:
-    found = find(root)
+    found = read_findings(root)
     written = set(_write(found))
     try:
         former = set((root / WRITTEN).read_text("utf-8").splitlines()) | ALWAYS
@@ -82,7 +82,7 @@ def _write(found: Findings) -> Iterator[str]:
         (root / "leaderboard.md").write_text(shown, "utf-8")
         yield "leaderboard.md"
         return
-    trust = summary(found.tables)
+    trust = score_summary(found.tables)
     tables = {**found.tables, "summary": trust.set_index("recognizer")}
     parts = [heading(found.done[0], found.root.name), shown, to_markdown(trust)]
     if found.several_seeds:

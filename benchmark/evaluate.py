@@ -1,4 +1,4 @@
-"""Score stored models on photos that none of them has seen: ``python -m benchmark.evaluate photos/``."""
+"""Score trained models on photos that none of them has seen: ``python -m benchmark.evaluate photos/``."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from functools import partial
 from pathlib import Path
 
 from benchmark.analysis.leaderboard import to_text
-from benchmark.analysis.stored_models import choose, present
+from benchmark.analysis.stored_models import choose, load_recognizers
 from benchmark.data import DataError
 from benchmark.data.image_folders import parse_labels
 from benchmark.data.photo_folders import OutsideSet, read_outside
 from benchmark.derive import derive
-from benchmark.runs.expected_time import REFERENCE
+from benchmark.runs.expected_time import REFERENCE_FOLDER
 from benchmark.runs.interruption import until_stopped
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Record, Store
 from benchmark.runs.study import environment
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
-from models.inference.pipeline import predict_by_model
+from models.inference.probabilities import predict_by_model
 from models.labels import EMOTIONS
 
-SCORES = ("test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop")
+SHOWN_SCORES = ("test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,33 +40,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.evaluate",
-        description="Score stored models on a tree of photos: the name of a folder is the emotion of its photos.",
+        description="Score trained models on a tree of photos: the name of a folder is the emotion of its photos.",
     )
     option = parser.add_argument
     option("folder", type=Path, metavar="DIR", help="photos, e.g. DIR/happy/1.jpg, DIR/anger/2.png")
     option("--cropped", action="store_true", help="the photos are faces already (default: find the largest face)")
-    option("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="what folders show, e.g. 1=fear 2=sad")
-    option("--models", nargs="+", metavar="GLOB", help="which models (default: all that are stored)")
+    option(
+        "--labels",
+        nargs="+",
+        default=[],
+        metavar="FOLDER=EMOTION",
+        help="emotions of other folder names, e.g. 1=fear 2=sad",
+    )
+    option("--models", nargs="+", metavar="GLOB", help="which models (default: all)")
     option(
         "--results",
         type=Path,
         default=Path("results"),
         metavar="DIR",
-        help=f"where the models of {REFERENCE.as_posix()} are, and the scores go (default: %(default)s)",
+        help=f"folder of {REFERENCE_FOLDER.as_posix()} with the models, and for the scores (default: %(default)s)",
     )
-    option("--rerun", action="store_true", help="score again what is fresh")
+    option("--rerun", action="store_true", help="also score models whose record is fresh")
     args = parser.parse_args(argv)
     return until_stopped(partial(_main, args), "the same command starts again")
 
 
 def _main(args: argparse.Namespace) -> int:
     try:
-        root = args.results / REFERENCE
+        root = args.results / REFERENCE_FOLDER
         records = choose(root, args.models)
         outside = read_outside(args.folder, args.cropped, labels=parse_labels(args.labels))
         store = Store(args.results / outside.name / outside.protocol)
         others = {record["data_fingerprint"] for record in store.records()} - {outside.fingerprint}
-        score(outside, root, records, store, args.rerun)
+        score_models(outside, root, records, store, args.rerun)
         if others:
             print(f"note: {store.root} held scores on other photos, which these replace", file=sys.stderr)
         board = derive(store.root).board
@@ -78,16 +84,18 @@ def _main(args: argparse.Namespace) -> int:
         return 2
     for file, reason in outside.unreadable.items():
         print(f"error: {file}: {reason}", file=sys.stderr)
-    print(to_text(board, SCORES))
+    print(to_text(board, SHOWN_SCORES))
     print(f"\n{store.root}: leaderboard, report.html, confusion matrices, figures, records")
     print(f"note: {outside.note}", file=sys.stderr)
     return int(bool(outside.unreadable))
 
 
-def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store, rerun: bool = False) -> None:
-    """Score the stored models of a results folder on an outside set, and store a record for each.
+def score_models(
+    outside: OutsideSet, root: Path, records: Mapping[str, Record], store: Store, rerun: bool = False
+) -> None:
+    """Score the models of a results folder on an outside set, and write a record for each.
 
-    A record has the validation scores of the run that fitted the model, so that the ranking is that one's, and the
+    A record has the validation scores of the run that fitted the model, so that the ranking stays the same, and the
     scores on the outside set for test; ``reference`` holds the test scores of that run.
 
     Parameters
@@ -98,14 +106,14 @@ def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store:
     records : mapping of str to dict
         Of that folder, by recognizer.
     store : Store
-        Where to; what is fresh there is not done again,
+        For the new records.
     rerun : bool
-        but for this.
+        Also score models whose record in `store` is fresh.
 
     Raises
     ------
     DataError
-        If none of the models that are to be scored can be loaded.
+        If none of the models can be loaded.
     """
     pending = {}
     for name, record in records.items():
@@ -114,7 +122,7 @@ def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store:
             pending[name] = new
     if not pending:
         return
-    recognizers = present(root, {name: records[name] for name in pending})
+    recognizers = load_recognizers(root, {name: records[name] for name in pending})
     for name, proba in predict_by_model(recognizers, outside.split.X).items():
         fitted = Store(root).probabilities(records[name])
         scores = {"status": "ok", "error": "", "test": evaluate(outside.split.y, proba)}
@@ -122,13 +130,13 @@ def score(outside: OutsideSet, root: Path, records: Mapping[str, Record], store:
 
 
 def _record(fitted: Record, outside: OutsideSet) -> Record:
-    """Return what is known before a model is scored: of the run that fitted it, and of the outside set."""
-    kept = ("recognizer", "family", "seed", "class_weight", "limit", "params", "valid", "cost")
+    """Return the part of a record that does not depend on the scores."""
+    same = ("recognizer", "family", "seed", "class_weight", "limit", "params", "valid", "cost")
     protocol = fitted["protocol"]
     report = "the crops" if outside.cropped else "the faces found"
     scores = {name: fitted["test"][name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
     return {
-        **{name: fitted[name] for name in kept},
+        **{name: fitted[name] for name in same},
         "dataset": outside.name,
         "data_fingerprint": outside.fingerprint,
         "note": outside.note,

@@ -1,4 +1,4 @@
-"""How a detector's boxes are to be cropped so that models see what they know: ``python -m benchmark.framing``."""
+"""Find the scale and shift of crops with the best accuracy: ``python -m benchmark.framing``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tqdm.auto import tqdm
 
 from benchmark.analysis.stored_models import models_and_data
 from benchmark.data import DataError, Split
-from benchmark.runs.expected_time import REFERENCE
+from benchmark.runs.expected_time import REFERENCE_FOLDER
 from benchmark.runs.options import count
 from features.rows import as_images
 from models.files.atomic import explain
 from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face, crop_faces
-from models.inference.pipeline import predict_by_model
+from models.inference.probabilities import predict_by_model
 
 SCALES = (1.0, 1.1, 1.15, 1.2, 1.3, 1.4)
 SHIFTS = (-0.2, -0.15, -0.1, -0.05, 0.0)
@@ -50,7 +50,7 @@ class Scene:
     side: int
 
 
-def scene(face: NDArray[np.uint8], generator: np.random.Generator) -> Scene:
+def make_scene(face: NDArray[np.uint8], generator: np.random.Generator) -> Scene:
     """Put a face of shape (48, 48) at a random place and size into a picture whose grey levels are those at its rim."""
     side = int(generator.integers(*SIDES))
     left, top = int(generator.integers(WIDTH - side)), int(generator.integers(HEIGHT - side))
@@ -62,25 +62,25 @@ def scene(face: NDArray[np.uint8], generator: np.random.Generator) -> Scene:
     return Scene(photo, left, top, side)
 
 
-def found_in(scenes: Iterable[Scene], detector: Detector) -> list[Face | None]:
-    """Return the face that a detector finds in each scene where the face is, or None."""
-    found = []
-    for each in scenes:
+def detect_faces(scenes: Iterable[Scene], detector: Detector) -> list[Face | None]:
+    """Return the largest face that a detector finds at the place of the face, or None, for every scene."""
+    faces = []
+    for scene in scenes:
         inside = [
             face
-            for face in detector.detect(each.photo)
-            if 0 < face.left + face.width / 2 - each.left < each.side
-            and 0 < face.top + face.height / 2 - each.top < each.side
+            for face in detector.detect(scene.photo)
+            if 0 < face.left + face.width / 2 - scene.left < scene.side
+            and 0 < face.top + face.height / 2 - scene.top < scene.side
         ]
-        found.append(max(inside, key=lambda face: face.width, default=None))
-    return found
+        faces.append(max(inside, key=lambda face: face.width, default=None))
+    return faces
 
 
-def from_boxes(scenes: Sequence[Scene], found: Sequence[Face | None]) -> tuple[float, float]:
-    """Return the scale and the shift with which crops are most like the faces that were put there: the medians."""
-    pairs = [(each, face) for each, face in zip(scenes, found, strict=True) if face]
-    scale = np.median([each.side / face.width for each, face in pairs])
-    middles = [each.top + each.side / 2 - face.top - face.height / 2 for each, face in pairs]
+def framing_by_boxes(scenes: Sequence[Scene], detected: Sequence[Face | None]) -> tuple[float, float]:
+    """Return the median scale and shift that turn a detected box into the square of the face."""
+    pairs = [(scene, face) for scene, face in zip(scenes, detected, strict=True) if face]
+    scale = np.median([scene.side / face.width for scene, face in pairs])
+    middles = [scene.top + scene.side / 2 - face.top - face.height / 2 for scene, face in pairs]
     shift = np.median([middle / face.width for middle, (_, face) in zip(middles, pairs, strict=True)])
     return float(scale), float(shift)
 
@@ -88,18 +88,18 @@ def from_boxes(scenes: Sequence[Scene], found: Sequence[Face | None]) -> tuple[f
 def accuracies(
     recognizers: Mapping[str, Any],
     scenes: Sequence[Scene],
-    found: Sequence[Face | None],
+    detected: Sequence[Face | None],
     y: NDArray[np.int64],
     detector: Detector,
 ) -> pd.DataFrame:
-    """Return the accuracy of recognizers on crops with every scale and shift, of the faces that were found.
+    """Return the accuracy of recognizers on crops of the detected faces, for every scale and shift.
 
     Returns
     -------
     DataFrame
         Index scale, shift; a column a recognizer.
     """
-    shown = [(each.photo, face, label) for each, face, label in zip(scenes, found, y, strict=True) if face]
+    shown = [(scene.photo, face, label) for scene, face, label in zip(scenes, detected, y, strict=True) if face]
     labels = np.array([label for _, _, label in shown])
     rows = {}
     for scale, shift in tqdm(list(product(SCALES, SHIFTS)), unit="framing", disable=None):
@@ -116,11 +116,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for usage or data."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.framing",
-        description="Put validation faces into larger pictures, find them, and score models on crops of every framing.",
+        description="Paste validation faces into pictures, detect them, and score models on crops of every framing.",
     )
     option = parser.add_argument
     option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
-    option("--models", nargs="+", metavar="GLOB", help="which of the stored models (default: all)")
+    option("--models", nargs="+", metavar="GLOB", help="which models (default: all)")
     option("--results", type=Path, default=Path("results"), metavar="DIR", help="(default: %(default)s)")
     option(
         "--faces",
@@ -131,9 +131,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     try:
-        records, recognizers, data = models_and_data(args.results / REFERENCE, args.data, args.models)
+        records, recognizers, data = models_and_data(args.results / REFERENCE_FOLDER, args.data, args.models)
         first, *_ = records.values()
-        table = measure(recognizers, data[first["protocol"]["select"]].sample(args.faces))
+        table = score_framings(recognizers, data[first["protocol"]["select"]].sample(args.faces))
         path = args.results / data.name / "framing.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(path, float_format="%.4f")
@@ -144,22 +144,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(recognizers: Mapping[str, Any], faces: Split, detector: Detector | None = None) -> pd.DataFrame:
-    """Return `accuracies` on scenes made from faces; print how many were found, and the framing by boxes."""
+def score_framings(recognizers: Mapping[str, Any], faces: Split, detector: Detector | None = None) -> pd.DataFrame:
+    """Return `accuracies` on scenes made from faces; print how many were detected, and `framing_by_boxes`."""
     detector = detector or BlazeFace()
     generator = np.random.default_rng(0)
-    scenes = [scene(face, generator) for face in as_images(faces.X)]
-    found = found_in(tqdm(scenes, unit="scene", disable=None), detector)
-    count = sum(face is not None for face in found)
+    scenes = [make_scene(face, generator) for face in as_images(faces.X)]
+    detected = detect_faces(tqdm(scenes, unit="scene", disable=None), detector)
+    is_detected = [face is not None for face in detected]
+    count = sum(is_detected)
     if not count:
         raise DataError(f"{type(detector).__name__} finds none of {len(faces)} faces")
-    scale, shift = from_boxes(scenes, found)
+    scale, shift = framing_by_boxes(scenes, detected)
     print(f"found {count} of {len(faces)} faces; by their boxes: scale {scale:.2f}, shift {shift:.2f}")
-    original = predict_by_model(recognizers, faces.X[[face is not None for face in found]])
-    labels = faces.y[[face is not None for face in found]]
+    original = predict_by_model(recognizers, faces.X[is_detected])
+    labels = faces.y[is_detected]
     uncropped = {name: (proba.argmax(axis=1) == labels).mean() for name, proba in original.items()}
     print("on the faces as they are:", "  ".join(f"{name} {value:.3f}" for name, value in uncropped.items()))
-    return accuracies(recognizers, scenes, found, faces.y, detector)
+    return accuracies(recognizers, scenes, detected, faces.y, detector)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which recognizer breaks first: ``python -m benchmark.robustness results/fer2013/kaggle``."""
+"""Score recognizers on corrupted faces: ``python -m benchmark.robustness results/fer2013/kaggle``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from benchmark.analysis.corrupted import NOTHING
-from benchmark.analysis.side_tables import store_robustness
+from benchmark.analysis.side_tables import write_robustness
 from benchmark.analysis.stored_models import models_and_data
 from benchmark.data import DataError, Split
 from benchmark.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
@@ -20,7 +20,7 @@ from benchmark.derive import derive
 from benchmark.runs.options import count
 from benchmark.runs.record_store import Store
 from models.files.atomic import explain
-from models.inference.pipeline import predict_by_model
+from models.inference.probabilities import predict_by_model
 
 
 def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
@@ -43,9 +43,9 @@ def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
     cells = [(NOTHING, 0), *((kind, strength) for kind in CORRUPTIONS for strength in STRENGTHS)]
     for kind, strength in tqdm(cells, unit="corruption", disable=None):
         X = corrupt(faces.X, kind, strength) if strength else faces.X
-        found = predict_by_model(recognizers, X)
+        predicted = predict_by_model(recognizers, X)
         column = f"{kind}_{strength}" if strength else kind
-        table[column] = {name: (proba.argmax(axis=1) == faces.y).mean() for name, proba in found.items()}
+        table[column] = {name: (proba.argmax(axis=1) == faces.y).mean() for name, proba in predicted.items()}
     return table
 
 
@@ -53,11 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for usage or data."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.robustness",
-        description="Score the models of a results folder on corrupted test faces, and bring its pages up to date.",
+        description="Score the models of a results folder on corrupted test faces, and update its pages.",
     )
     option = parser.add_argument
     option("root", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
-    option("--data", metavar="PATH", help="the data that its records are of (default: $FER2013, else synthetic faces)")
+    option("--data", metavar="PATH", help="the data of its records (default: $FER2013, else synthetic faces)")
     option(
         "--faces", type=count(1), default=1000, metavar="N", help="a stratified part of the test faces (default: 1000)"
     )
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         records, recognizers, data = models_and_data(args.root, args.data)
         first, *_ = records.values()
         faces = data[first["protocol"]["report"]].sample(args.faces)
-        store_robustness(Store(args.root), list(records.values()), robustness(recognizers, faces))
+        write_robustness(Store(args.root), list(records.values()), robustness(recognizers, faces))
         derive(args.root)
     except (DataError, OSError) as error:
         print(f"error: {explain(error, args.root)}", file=sys.stderr)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from benchmark.analysis.ferplus import Votes, read_votes
 from benchmark.analysis.leaderboard import to_text
 from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.data.ferplus import Votes, read_votes
 from benchmark.data.image_folders import parse_labels
 from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
-from benchmark.runs.expected_time import REFERENCE, cheapest_first, expected_seconds, in_words, too_many_faces
+from benchmark.runs.expected_time import REFERENCE_FOLDER, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.runs.interruption import caught, until_stopped
 from benchmark.runs.options import UsageError, build_parser, parse_overrides, select
 from benchmark.runs.record_store import Record, Store
@@ -49,7 +49,7 @@ def _main(args: argparse.Namespace) -> int:
     try:
         if args.list:
             results = Path(args.results)
-            _print_list(known, expected_seconds([results / REFERENCE], TRAINING_FACES))
+            _print_list(known, expected_seconds([results / REFERENCE_FOLDER], TRAINING_FACES))
             return 0
         return _run(args, known)
     except (UsageError, DataError, StudyError) as error:
@@ -95,7 +95,7 @@ def _study(
     if others:
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     results, faces = Path(args.results), len(data[setting.protocol.fit])
-    seconds = expected_seconds([root, results / REFERENCE], faces)
+    seconds = expected_seconds([root, results / REFERENCE_FOLDER], faces)
     study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True)
     states = [study.state(run, args.rerun) for run in study.runs]
     unfinished = {run.entry.name: run.entry for run in _unfinished(study, states)}
@@ -121,7 +121,7 @@ def _execute(
     # Before the runs: a signal that comes while Keras imports matplotlib leaves it in halves, and nothing can draw.
     import seaborn  # noqa: F401
 
-    from benchmark.analysis.side_tables import store_facts
+    from benchmark.analysis.side_tables import write_side_tables
     from benchmark.derive import derive
 
     failed, stopped = False, None
@@ -145,7 +145,7 @@ def _execute(
         bar.close()
     if study.store.records():
         if not stopped:
-            store_facts(study.store, study.data, study.setting.protocol, votes)
+            write_side_tables(study.store, study.data, study.setting.protocol, votes)
         print(to_text(derive(study.store.root).board, SCORES))
         print(f"\n{study.store.root}: leaderboard, report.html, confusion matrices, figures, records and models")
     if study.data.note:

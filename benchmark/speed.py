@@ -20,26 +20,26 @@ from models.artifacts.forms import EIGHT_BITS, FLOAT32, split_suffix
 from models.files.atomic import explain
 
 EXACT, QUICK = "exact", "8 bits"
-COPIES = {"32 bits": FLOAT32, QUICK: EIGHT_BITS}
+LITERT_SUFFIXES = {"32 bits": FLOAT32, QUICK: EIGHT_BITS}
 
 
 def forms(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]:
-    """Yield the forms in which the model of a finished run is in its results folder.
+    """Yield the forms of the model of a finished run that its results folder holds.
 
     Yields
     ------
     form : str
-        ``exact``, the model of the leaderboard; of a network ``32 bits`` and ``8 bits``, its copies for LiteRT; of an
-        ensemble of networks ``8 bits``, with these copies in their place.
+        ``exact``, the model of the leaderboard; of a network ``32 bits`` and ``8 bits``, its LiteRT files; of an
+        ensemble of networks ``8 bits``, with the LiteRT files of its members.
     path : Path
     options : list of str
-        What `benchmark.runs.latency.measure` has to be told.
+        For `benchmark.runs.latency.measure`.
     """
     folder = root / "models"
     members = [Store(root).read(name, record["seed"]) for name in record.get("members", {})]
     networks = [member["artifact"] for member in members if member and member["artifact"].endswith(".h5")]
     yield EXACT, folder / record["artifact"], []
-    for form, suffix in COPIES.items():
+    for form, suffix in LITERT_SUFFIXES.items():
         copy = _copy(folder, record["artifact"], suffix)
         if record["artifact"].endswith(".h5") and copy.exists():
             yield form, copy, []
@@ -86,8 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 if there is no model or the table cannot be written."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.speed",
-        description="Time the models of a results folder on one core, each in a process of its own. Let nothing else "
-        f"run meanwhile. The table goes to {SPEED} beside the folder.",
+        description="Time the models of a results folder on one core, each in a process of its own. Run nothing else "
+        f"meanwhile. The table goes to {SPEED} beside the folder.",
     )
     option = parser.add_argument
     option("root", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")

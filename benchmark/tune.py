@@ -20,7 +20,7 @@ from benchmark.runs.metrics import evaluate
 from benchmark.runs.options import UsageError, count, parse_overrides
 from benchmark.runs.study import Study
 from models.files.atomic import explain
-from models.inference.pipeline import emotion_probabilities
+from models.inference.probabilities import emotion_probabilities
 from models.networks.checkpoint import delete_finished_checkpoints
 from models.registry import Entry, Range, find_recognizer, recognizers
 

@@ -78,7 +78,10 @@ def browser() -> Iterator[Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # A file's tests to one process, and to one all that need the study which takes longest.
-        group = "done" if "done" in getattr(item, "fixturenames", ()) else item.path.name
+        needs_all = "done" in getattr(item, "fixturenames", ())
+        group = "done" if needs_all else item.path.name
+        if needs_all:
+            item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.xdist_group(group))
     if not os.environ.get("FER2013"):
         for item in items:

@@ -26,6 +26,7 @@ def test_the_guard_refuses_other_machines_by_name_and_by_number(host):
     assert f"asked for {host}" in done.stderr
 
 
+@pytest.mark.slow
 def test_prediction_and_description_stay_on_this_machine(tmp_path):
     Image.fromarray(np.full((60, 60), 90, np.uint8)).save(tmp_path / "photo.png")
     for arguments, cwd, words in (

@@ -23,7 +23,7 @@ from models.registry import find_recognizer
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "results" / "fer2013" / "README.md"]
 FOLDERS = sorted(path.parent for path in ROOT.glob("results/fer2013/*/runs"))
-PROTOCOLS = [ROOT / "results" / "fer2013" / name for name in ("kaggle", "seed")]
+PROTOCOLS = [ROOT / "results" / "fer2013" / name for name in ("kaggle", "course")]
 
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
@@ -87,7 +87,11 @@ def test_records_are_of_this_code_and_as_they_were_written(root):
             assert entry["digest"] != record["digest"]
 
 
-@pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
+@pytest.mark.parametrize(
+    "root",
+    [root if root.name == "kaggle" else pytest.param(root, marks=pytest.mark.slow) for root in FOLDERS],
+    ids=lambda root: root.name,
+)
 def test_derived_tables_are_what_the_records_say(root, derived):
     copy = derived(root).root
     tables = sorted(path.relative_to(root) for path in root.rglob("*") if path.suffix in {".csv", ".md"})
@@ -97,18 +101,20 @@ def test_derived_tables_are_what_the_records_say(root, derived):
         assert_same(copy / path, root / path)
 
 
-@pytest.mark.parametrize("root", PROTOCOLS, ids=lambda root: root.name)
+@pytest.mark.parametrize(
+    "root", [PROTOCOLS[0], pytest.param(PROTOCOLS[1], marks=pytest.mark.slow)], ids=lambda root: root.name
+)
 def test_a_protocol_has_every_derived_file(root, derived):
     copy = derived(root).root
 
     def files(folder, kind):
         """Return what is committed: of the second protocol, no figures."""
         paths = {path.relative_to(folder) for path in folder.rglob(kind) if path.name != "report_faces.html"}
-        drawn = ("figures", "confusion") if root.name == "seed" else ()
+        drawn = ("figures", "confusion") if root.name == "course" else ()
         return {path for path in paths if path.parts[0] not in drawn}
 
     figures = {Path(f"{stem}.png") for stem in displays(derived(root))}
-    assert files(root, "*.png") == (set() if root.name == "seed" else figures)
+    assert files(root, "*.png") == (set() if root.name == "course" else figures)
     for kind in ("*.csv", "*.html", "best.json"):
         assert files(copy, kind) == files(root, kind)
     assert_same(copy / "best.json", root / "best.json")
@@ -126,6 +132,7 @@ def test_both_protocols_are_complete(root):
     assert len({record["data_fingerprint"] for record in Store(root).records()}) == 1
 
 
+@pytest.mark.slow
 def test_the_documents_show_the_tables(tmp_path, derived):
     emptied = [tmp_path / "0.md", tmp_path / "1.md"]
     for document, copy in zip(DOCUMENTS, emptied, strict=True):

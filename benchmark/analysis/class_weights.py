@@ -1,4 +1,4 @@
-"""What the class weights change: the same recognizers fitted under each scheme, from the stored records."""
+"""Ablation of the class weights: the same recognizers fitted under each scheme, compared from their records."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmark.analysis.uncertainty import intervals, paired_differences
 from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS
 from benchmark.runs.record_store import Record, Store, current_records
 
-METRICS = ("accuracy", "macro_f1", *(f"recall_{emotion}" for emotion in WEAK_CLASSES))
-REFERENCE = "balanced"
+ABLATION_METRICS = ("accuracy", "macro_f1", *(f"recall_{emotion}" for emotion in WEAK_CLASSES))
+BASELINE = "balanced"
 CHANGE = ("change", "change_low", "change_high")
 
 
@@ -27,8 +27,8 @@ def scheme_roots(root: Path) -> dict[str, Path]:
     if protocol not in PROTOCOLS or (rest and rest[0].split("-")[0] in CLASS_WEIGHTS):
         return {}
     folders = {scheme: root.with_name("-".join([protocol, scheme, *rest])) for scheme in CLASS_WEIGHTS}
-    found = {scheme: folder for scheme, folder in folders.items() if (folder / "runs").is_dir()}
-    return {REFERENCE: root, **found} if found else {}
+    others = {scheme: folder for scheme, folder in folders.items() if (folder / "runs").is_dir()}
+    return {BASELINE: root, **others} if others else {}
 
 
 def class_weight_ablation(roots: Mapping[str, Path], fingerprint: str) -> pd.DataFrame:
@@ -37,42 +37,44 @@ def class_weight_ablation(roots: Mapping[str, Path], fingerprint: str) -> pd.Dat
     Parameters
     ----------
     roots : mapping of str to Path
-        Results folder of each scheme, `REFERENCE` among them.
+        Results folder of each scheme, `BASELINE` among them.
     fingerprint : str
         Of the data; runs on other data are left out.
 
     Returns
     -------
     DataFrame
-        Index recognizer, class_weight and metric (`METRICS`), for recognizers with a seed in common under
-        `REFERENCE` and another scheme, all of one such seed: ``estimate``, ``low``, ``high`` (95% bootstrap), and
-        ``change``, ``change_low``, ``change_high``, the scheme minus `REFERENCE` on the same faces; fractions.
+        Index recognizer, class_weight and metric (`ABLATION_METRICS`), for recognizers with a seed in common under
+        `BASELINE` and another scheme, all of one such seed: ``estimate``, ``low``, ``high`` (95% bootstrap), and
+        ``change``, ``change_low``, ``change_high``, the scheme minus `BASELINE` on the same faces; fractions.
     """
     stores = {scheme: Store(root) for scheme, root in roots.items()}
     runs = {scheme: _runs(store, fingerprint) for scheme, store in stores.items()}
     parts = {}
-    for name, balanced in runs[REFERENCE].items():
+    for name, balanced in runs[BASELINE].items():
         same = {
-            scheme: {seed: record for seed, record in found.get(name, {}).items() if seed in balanced}
-            for scheme, found in runs.items()
+            scheme: {seed: record for seed, record in by_name.get(name, {}).items() if seed in balanced}
+            for scheme, by_name in runs.items()
         }
         _, records = equal_seeds(same)
-        found = {scheme: stores[scheme].probabilities(record) for scheme, record in records.items()}
-        for scheme, run in found.items() if len(found) > 1 else ():
+        probabilities = {scheme: stores[scheme].probabilities(record) for scheme, record in records.items()}
+        for scheme, run in probabilities.items() if len(probabilities) > 1 else ():
             y, decided = run.y_test, run.test.argmax(axis=1)
-            change = paired_differences(y, decided, found[REFERENCE].test.argmax(axis=1))
-            parts[name, scheme] = intervals(y, decided).join(change.set_axis(CHANGE, axis=1)).loc[list(METRICS)]
+            change = paired_differences(y, decided, probabilities[BASELINE].test.argmax(axis=1))
+            parts[name, scheme] = (
+                intervals(y, decided).join(change.set_axis(CHANGE, axis=1)).loc[list(ABLATION_METRICS)]
+            )
     return pd.concat(parts, names=["recognizer", "class_weight"]) if parts else pd.DataFrame()
 
 
 def ablation_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row each recognizer and scheme, as text: scores and their change from `REFERENCE`, with intervals."""
+    """Return a row for each recognizer and scheme, as text: scores and their change from `BASELINE`, with intervals."""
     rows = []
-    for (name, scheme), found in table.groupby(level=["recognizer", "class_weight"], sort=False) if len(table) else ():
-        scores = found.droplevel(["recognizer", "class_weight"])
+    for (name, scheme), part in table.groupby(level=["recognizer", "class_weight"], sort=False) if len(table) else ():
+        scores = part.droplevel(["recognizer", "class_weight"])
         row = {"recognizer": name, "class_weight": scheme}
-        row |= {metric: f"{scores.loc[metric, 'estimate']:.3f}" for metric in METRICS}
-        for metric in METRICS if scheme != REFERENCE else ():
+        row |= {metric: f"{scores.loc[metric, 'estimate']:.3f}" for metric in ABLATION_METRICS}
+        for metric in ABLATION_METRICS if scheme != BASELINE else ():
             row[f"{metric}_change"] = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*scores.loc[metric, list(CHANGE)])
         rows.append({key.lower(): value for key, value in row.items()})
     return pd.DataFrame(rows).fillna("")

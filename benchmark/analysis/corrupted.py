@@ -1,4 +1,4 @@
-"""Tables of the accuracy on corrupted faces: what `benchmark.robustness` measured, and who was trained on what."""
+"""Tables of the accuracy on corrupted faces, and which corruptions a recognizer was trained on."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def by_strength(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def trained_on(record: Record, members: Mapping[str, Record]) -> list[str]:
-    """Return the corruptions that a recognizer saw in its training, by its parameters; a vote's, by its voters'.
+    """Return the corruptions that a recognizer, or a member with a vote in it, was trained on, by its parameters.
 
     Parameters
     ----------
     record : dict
         Of a finished run.
     members : mapping of str to dict
-        The records of its seed, by recognizer; of those the ones that are its members count.
+        The records of its seed, by recognizer; those that are not its members are ignored.
     """
     weights = record.get("ensemble", {}).get("weights") or dict.fromkeys(record.get("members", {}), 1.0)
     voters = [members[name] for name, weight in weights.items() if weight and name in members]
-    # All of them together: the kernel of a support vector machine has a gamma as well.
-    params = [each["params"] for each in (record, *voters) if set(TRAINED_BY.values()) <= each["params"].keys()]
-    return [kind for kind, name in TRAINED_BY.items() if any(each[name] for each in params)]
+    # Only where all names occur: the kernel of a support vector machine has a gamma as well.
+    params = [run["params"] for run in (record, *voters) if set(TRAINED_BY.values()) <= run["params"].keys()]
+    return [kind for kind, name in TRAINED_BY.items() if any(values[name] for values in params)]
 
 
 def unseen(table: pd.DataFrame) -> list[str]:
@@ -66,7 +66,7 @@ def unseen(table: pd.DataFrame) -> list[str]:
     return [kind for kind in kinds(table) if kind not in trained]
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
+def corruption_summary(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row a recognizer: the accuracy on faces as they are, the mean over strengths of each corruption.
 
     ``mean`` is over the corruptions that no recognizer of the table was trained on, ``kept`` its share of the accuracy
@@ -81,8 +81,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `summary` as text, a star at what a recognizer was trained on."""
-    shown = summary(table).set_index("recognizer")
+    """Return `corruption_summary` as text, a star at what a recognizer was trained on."""
+    shown = corruption_summary(table).set_index("recognizer")
     text = shown.map(lambda value: "" if pd.isna(value) else f"{value:.3f}")
     for name, trained in table.get("trained_on", pd.Series(dtype=str)).items():
         for kind in filter(None, trained.split(", ")):

@@ -1,4 +1,4 @@
-"""All that the records of one results folder say: what is written, drawn and reported starts from here."""
+"""All that the records of one results folder say: tables, figures and the report start from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.analysis.class_weights import class_weight_ablation, scheme_roots
 from benchmark.analysis.leaderboard import by_seed, equal_seeds, finished, leaderboard
-from benchmark.analysis.side_tables import load_data_facts
+from benchmark.analysis.side_tables import read_data_facts
 from benchmark.analysis.summaries import verdicts
 from benchmark.analysis.tables import Tables, analyse
 from benchmark.data import DataError
@@ -29,16 +29,17 @@ class Findings:
     ----------
     root : Path
     records : list of dict
-        All, those that do not go together as rows without scores; finished ones have ``remarks``: whether today's code
-        would make them, by which reason they were carried over, whether a vote is below a member.
+        All of them; finished ones have ``remarks``: whether today's code would make them, why they were carried over,
+        whether an ensemble is below a member.
     done : list of dict
         Finished records, the best on validation first.
     tables : dict of str to DataFrame
         Those of `benchmark.analysis.tables.analyse`, and ``class_weights`` where other schemes were run too.
     board : DataFrame
-        The leaderboard, with intervals, the test against the best, and the accuracy without copies and against FER+.
+        The leaderboard, with intervals, the test against the best, the accuracy without near-duplicates and against
+        FER+.
     data : mapping
-        Facts of the data, from `benchmark.data.describe`; empty if none were kept.
+        Facts of the data, from `benchmark.data.describe`; empty if there is no file of them.
     """
 
     root: Path
@@ -60,7 +61,7 @@ class Findings:
 
     @property
     def seeds_note(self) -> str:
-        """Which numbers are of which seed; empty where there is one seed alone."""
+        """A sentence that says which numbers are of which seed; empty with a single seed."""
         if not self.several_seeds:
             return ""
         seed, compared = equal_seeds(runs := by_seed(self.done))
@@ -68,13 +69,13 @@ class Findings:
         return (
             "Scores, their intervals and the confusion matrices are of all seeds. A test between two recognizers is of "
             "the lowest seed that both have, and empty where they share none; so are class weights. The scores without "
-            "copies, against FER+ and on corrupted faces, and curves are of the first seed that most "
+            "near-duplicates, against FER+ and on corrupted faces, and curves are of the first seed that most "
             f"recognizers have, seed {seed}{f'; without it: {without}' if without else ''}."
         )
 
 
-def find(root: Path) -> Findings:
-    """Work out the findings of a results folder.
+def read_findings(root: Path) -> Findings:
+    """Read the records of a results folder and compute what follows from them.
 
     Raises
     ------
@@ -91,17 +92,17 @@ def find(root: Path) -> Findings:
     if done and (roots := scheme_roots(root)):
         schemes = class_weight_ablation(roots, done[0]["data_fingerprint"])
         tables |= {} if schemes.empty else {"class_weights": schemes}
-    facts = load_data_facts(store, done[0]["data_fingerprint"]) if done else {}
+    facts = read_data_facts(store, done[0]["data_fingerprint"]) if done else {}
     return Findings(root, records, done, tables, _with_evidence(leaderboard(records), tables), facts)
 
 
 def _with_remarks(records: Sequence[Record]) -> list[Record]:
-    """Return the records, the finished ones with what a reader must know of them: ``remarks``, a list of str."""
+    """Return the records; the finished ones have ``remarks``, a list of what a reader must know of them."""
     known, codes = recognizers(), dict[str, str]()
     done = by_seed(record for record in records if record["status"] == "ok")
 
     def is_stale(record: Record) -> bool:
-        """Return whether today's code, as far as it is there, would make another run; it is digested once."""
+        """Return whether today's code would give another result, or is missing."""
         if "reference" in record:  # scored, not run
             return False
         entry = known.get(record["recognizer"])
@@ -110,15 +111,15 @@ def _with_remarks(records: Sequence[Record]) -> list[Record]:
         return entry is None or run_digest(record, codes[entry.module]) != record["digest"]
 
     def remarks(record: Record) -> list[str]:
-        found = ["stale: made by earlier code"] if is_stale(record) else []
-        found += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
+        words = ["stale: made by earlier code"] if is_stale(record) else []
+        words += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
         members = [done.get(name, {}).get(record["seed"]) for name in record.get("members", {})]
         better = [
-            each["recognizer"]
-            for each in members
-            if each and any(each["valid"][metric] > record["valid"][metric] for metric in ("accuracy", "macro_f1"))
+            member["recognizer"]
+            for member in members
+            if member and any(member["valid"][metric] > record["valid"][metric] for metric in ("accuracy", "macro_f1"))
         ]
-        return found + ([f"below its member {' and '.join(better)} on validation"] if better else [])
+        return words + ([f"below its member {' and '.join(better)} on validation"] if better else [])
 
     return [{**record, "remarks": remarks(record)} if record["status"] == "ok" else record for record in records]
 
@@ -130,16 +131,16 @@ def _with_evidence(board: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     place = board.columns.get_loc("family") + 1
     board.insert(place, "versus_best", pd.Series(verdicts(tables)))
     for metric in ("accuracy", "macro_f1"):
-        found = tables["intervals"].xs(metric, level="metric")
+        intervals = tables["intervals"].xs(metric, level="metric")
         for bound in ("low", "high"):
-            board[f"test_{metric}_{bound}"] = found[bound]
+            board[f"test_{metric}_{bound}"] = intervals[bound]
     if "drop" in tables:
         board["drop"] = tables["drop"]["drop"]
     if "copies" in tables:
         for rule in ("exact", "near"):
-            found = tables["copies"].query("without == @rule").droplevel("without")
-            board[f"without_{rule}_copies"] = found["accuracy"]
-            board[f"drop_{rule}_copies"] = found["accuracy_drop"]
+            scores = tables["copies"].query("without == @rule").droplevel("without")
+            board[f"without_{rule}_copies"] = scores["accuracy"]
+            board[f"drop_{rule}_copies"] = scores["accuracy_drop"]
     if "ferplus" in tables:
         board["ferplus_accuracy"] = tables["ferplus"]["accuracy"]
     return board.reset_index().pipe(lambda table: table[["rank", *table.columns.drop("rank")]])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.runs.record_store import Record
 
-Run = TypeVar("Run")
+Value = TypeVar("Value")
 COLUMNS = (
     "rank",
     "recognizer",
@@ -69,8 +69,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     ----------
     records : iterable of dict
         Records of one results folder. Scores are means over the seeds that finished; ``_std`` is their standard
-        deviation, of a sample, where there are several. What has to be known of a finished run, its ``remarks``, is
-        its status.
+        deviation, of a sample, where there are several. The ``remarks`` of a finished run are its status.
 
     Returns
     -------
@@ -92,33 +91,33 @@ def finished(records: Iterable[Record]) -> list[Record]:
     return sorted(done, key=lambda record: (place[record["recognizer"]], record["seed"]))
 
 
-def equal_seeds(runs: Mapping[str, Mapping[int, Run]]) -> tuple[int | None, dict[str, Run]]:
-    """Return the lowest of the seeds that most have, and what each that has it has of it.
+def equal_seeds(runs: Mapping[str, Mapping[int, Value]]) -> tuple[int | None, dict[str, Value]]:
+    """Return the seed that most recognizers have, the lowest of several, and the run of that seed of each recognizer.
 
-    Runs of different seeds are never compared: whoever has no run of that seed is left out.
+    Runs of different seeds are never compared: a recognizer without a run of that seed is left out.
 
     Parameters
     ----------
     runs : mapping of str to mapping of int to object
         What is compared, by name and seed.
     """
-    counts = Counter(seed for each in runs.values() for seed in each)
+    counts = Counter(seed for seeds in runs.values() for seed in seeds)
     if not counts:
         return None, {}
     seed = min(counts, key=lambda seed: (-counts[seed], seed))
-    return seed, {name: each[seed] for name, each in runs.items() if seed in each}
+    return seed, {name: seeds[seed] for name, seeds in runs.items() if seed in seeds}
 
 
 def by_seed(done: Iterable[Record]) -> dict[str, dict[int, Record]]:
     """Return records by recognizer and seed, in the order of `done`."""
-    found: dict[str, dict[int, Record]] = {}
+    records: dict[str, dict[int, Record]] = {}
     for record in done:
-        found.setdefault(record["recognizer"], {})[record["seed"]] = record
-    return found
+        records.setdefault(record["recognizer"], {})[record["seed"]] = record
+    return records
 
 
 def firsts(done: Iterable[Record]) -> dict[str, Record]:
-    """Return a record of every recognizer that has one of the first seed that most have, in the order of `done`."""
+    """Return the record of every recognizer for the seed that most of them have, in the order of `done`."""
     return equal_seeds(by_seed(done))[1]
 
 
@@ -166,15 +165,15 @@ def _row(runs: list[Record]) -> dict[str, Any]:
 
 
 def _status(runs: Sequence[Record]) -> str:
-    """Return what is wrong with runs, and what has to be known of the finished, with the seed if not of all."""
+    """Return the errors and remarks of runs as one text, with the seeds where a remark is not true of all."""
     done = [run for run in runs if run["status"] == "ok"]
-    said = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
+    texts = {f"{run['status']}: {run['error']}" for run in runs if run["status"] != "ok"}
     seeds: dict[str, list[str]] = {}
     for run in done:
-        for words in run.get("remarks", []):
-            seeds.setdefault(words, []).append(str(run["seed"]))
-    said |= {words if len(of) == len(done) else f"{words} (seed {', '.join(of)})" for words, of in seeds.items()}
-    return "; ".join(sorted(said)) or "ok"
+        for text in run.get("remarks", []):
+            seeds.setdefault(text, []).append(str(run["seed"]))
+    texts |= {text if len(of) == len(done) else f"{text} (seed {', '.join(of)})" for text, of in seeds.items()}
+    return "; ".join(sorted(texts)) or "ok"
 
 
 def _at(record: Any, path: Sequence[str]) -> float:

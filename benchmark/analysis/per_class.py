@@ -1,4 +1,4 @@
-"""A closer look at the emotions that recognizers miss most: what recall costs, what they are taken for."""
+"""Precision, recall and confusions of single emotions, above all of those that recognizers miss most."""
 
 from __future__ import annotations
 
@@ -53,37 +53,39 @@ def average_precision(y: NDArray[np.int64], proba: NDArray[np.floating], emotion
 
 
 def recall_at_precision(
-    found: Probabilities, emotion: str, precisions: Sequence[float] = (0.5, 0.6, 0.7)
+    probabilities: Probabilities, emotion: str, precisions: Sequence[float] = (0.5, 0.6, 0.7)
 ) -> pd.DataFrame:
-    """Return the recall of an emotion where precision is asked for, the threshold chosen on validation alone.
+    """Return the recall of an emotion at a required precision; the threshold is chosen on validation alone.
 
     Parameters
     ----------
-    found : Probabilities
+    probabilities : Probabilities
         Of one run.
     emotion : str
         One of `models.labels.EMOTIONS`.
     precisions : sequence of float
-        Each the least precision on validation.
+        The lowest precision that is accepted on validation, one for each row.
 
     Returns
     -------
     DataFrame
-        A row a precision: ``asked``; ``threshold``, the one with the highest validation recall, of equal ones the most
-        precise, infinity if no other is precise enough; ``valid_recall``, ``valid_precision``, ``test_recall``,
-        ``test_precision``. Test precision may miss what was asked; it is NaN where no face reaches the threshold.
+        A row for each required precision: ``asked``; ``threshold``, the one with the highest validation recall, of
+        equal ones the most precise, infinity if no other is precise enough; ``valid_recall``, ``valid_precision``,
+        ``test_recall``, ``test_precision``. Test precision may be below what was asked; it is NaN where no face reaches
+        the threshold.
 
     Raises
     ------
     ValueError
         If the emotion is none of the seven, or one of the splits has no face of it.
     """
-    curve = precision_recall(found.y_valid, found.valid, emotion).sort_values(["recall", "precision"])
+    y_valid, valid = probabilities.y_valid, probabilities.valid
+    curve = precision_recall(y_valid, valid, emotion).sort_values(["recall", "precision"])
     rows = []
     for asked in precisions:
         threshold = curve.loc[curve["precision"] >= asked, "threshold"].iloc[-1]
         row = {"asked": asked, "threshold": threshold}
-        for split, y, proba in (("valid", found.y_valid, found.valid), ("test", found.y_test, found.test)):
+        for split, y, proba in (("valid", y_valid, valid), ("test", probabilities.y_test, probabilities.test)):
             is_emotion, score = _against_rest(y, proba, emotion)
             named = score >= threshold
             row[f"{split}_recall"] = named[is_emotion].mean()

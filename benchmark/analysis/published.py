@@ -1,4 +1,4 @@
-"""Results that are not ours: published ones, and those of tools that people install."""
+"""Results of others: published accuracies, and those of tools that people install."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def published() -> pd.DataFrame:
     return pd.read_csv(HERE / "anchors.csv", dtype=str)
 
 
-def beside_tools(found: Findings) -> pd.DataFrame:
+def beside_tools(findings: Findings) -> pd.DataFrame:
     """Return our best recognizers on validation above the tools that people install, each part in its own order.
 
     The tools' figures were measured once on the 48x48 images, with each tool's own network and preprocessing and its
@@ -31,10 +31,10 @@ def beside_tools(found: Findings) -> pd.DataFrame:
         whose exact pixels do not stand in the training split.
     """
     tools = pd.read_csv(HERE / "peers.csv", dtype=str, keep_default_na=False)
-    board = found.board.dropna(subset="rank").head(COMPARED).rename(columns={"recognizer": "what"})
+    board = findings.board.dropna(subset="rank").head(COMPARED).rename(columns={"recognizer": "what"})
     ours = board[[name for name in tools if name in board]].assign(caveat="ours; the test split chose nothing")
-    if "copies" in found.tables:
-        copies = found.tables["copies"].query("without == 'fit'").droplevel("without")
+    if "copies" in findings.tables:
+        copies = findings.tables["copies"].query("without == 'fit'").droplevel("without")
         ours["without_training_copies"] = ours["what"].map(copies["accuracy"])
     for name in ours.columns.drop(["what", "caveat"]):
         decimals = DECIMALS.get(name, 3)

@@ -1,6 +1,6 @@
-"""Scores of the released versions, against which those of today are held: ``releases.csv`` beside the results folders.
+"""Scores of the released versions, to notice what a new one loses: ``releases.csv`` beside the results folders.
 
-The split that a score is of says its protocol: that keeps its meaning when a protocol gets another name.
+The reported split identifies the protocol, so that a protocol can be renamed.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from models.files.atomic import write_whole
 
 RELEASES = "releases.csv"
 KEY = ["reported_on", "recognizer"]
-# What a score may lose without a word. A point; but of Disgust, of which there are 55 faces, three of them: another
-# training moves as much, and a standard error is 3.6 faces. Macro-F1, a seventh of which is Disgust, has no such room.
+# How much of a score a new version may lose: a point, but three of the 55 faces of Disgust. Another training moves as
+# much, and a standard error is 3.6 faces. Macro-F1, a seventh of which is Disgust, may lose a point only.
 ROOM = {"test_accuracy": 0.01, "test_macro_f1": 0.01, "disgust_recall": 3 / 55, "fear_recall": 0.01}
 
 
-def scores(found: Findings) -> pd.DataFrame:
-    """Return the scores of a results folder, a row a recognizer: those of `KEY`, then those of `ROOM`."""
-    board = found.board.dropna(subset="rank")
-    return board.assign(reported_on=found.done[0]["protocol"]["report"])[[*KEY, *ROOM]]
+def scores(findings: Findings) -> pd.DataFrame:
+    """Return the columns of `KEY` and the scores of `ROOM` of a results folder, a row a recognizer."""
+    board = findings.board.dropna(subset="rank")
+    return board.assign(reported_on=findings.done[0]["protocol"]["report"])[[*KEY, *ROOM]]
 
 
 def add_release(version: str, folders: Sequence[Findings]) -> Path:
@@ -36,7 +36,7 @@ def add_release(version: str, folders: Sequence[Findings]) -> Path:
         If the version is there already: what was released does not change.
     """
     path = folders[0].root.parent / RELEASES
-    table = pd.concat([scores(found) for found in folders])
+    table = pd.concat([scores(findings) for findings in folders])
     table.insert(0, "version", version)
     if path.exists():
         earlier = pd.read_csv(path, dtype={"version": str})
@@ -48,7 +48,7 @@ def add_release(version: str, folders: Sequence[Findings]) -> Path:
 
 
 def losses(released: pd.DataFrame, today: pd.DataFrame) -> dict[str, list[str]]:
-    """Return what each recognizer lost against the last version of a table, more than `ROOM` has room for.
+    """Return the losses of each recognizer since the last version of a table, where they exceed `ROOM`.
 
     Parameters
     ----------
@@ -64,15 +64,15 @@ def losses(released: pd.DataFrame, today: pd.DataFrame) -> dict[str, list[str]]:
     """
     last = released[released["version"] == released["version"].iloc[-1]].set_index(KEY)
     now = today.set_index(KEY)
-    found: dict[str, list[str]] = {}
+    lost: dict[str, list[str]] = {}
     for (split, name), before in last.iterrows():
         if split not in now.index.get_level_values("reported_on"):
             continue
         if (split, name) not in now.index:
-            found.setdefault(name, []).append(f"gone on {split}")
+            lost.setdefault(name, []).append(f"gone on {split}")
             continue
         for score, room in ROOM.items():
             after = now.loc[(split, name), score]
             if after < before[score] - room - 1e-6:
-                found.setdefault(name, []).append(f"{score} {after:.3f} after {before[score]:.3f} on {split}")
-    return found
+                lost.setdefault(name, []).append(f"{score} {after:.3f} after {before[score]:.3f} on {split}")
+    return lost

@@ -1,4 +1,4 @@
-"""Which recognizers differ: McNemar's test between pairs, and against the best, corrected for their number."""
+"""McNemar's test: which recognizers differ in accuracy, in pairs and against the best with Holm's correction."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def versus_best(y: ArrayLike, predictions: Predictions, best: str) -> pd.DataFra
     Returns
     -------
     DataFrame
-        A row each other recognizer, in the order of `predictions`: ``only_best_right``, ``only_other_right`` (faces),
-        ``p``, ``p_holm`` and ``distinguishable``, whether ``p_holm`` is below `ALPHA`. One that shares no seed with the
-        best has no numbers and counts as no comparison.
+        A row for each other recognizer, in the order of `predictions`: ``only_best_right`` and ``only_other_right``
+        (faces), ``p``, ``p_holm`` and ``distinguishable``, whether ``p_holm`` is below `ALPHA`. One that shares no seed
+        with the best has no numbers and counts as no comparison.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def _right(y: ArrayLike, predictions: Predictions) -> dict[str, Right]:
     right: dict[str, Right] = {}
     for name, values in predictions.items():
         seeds = values if isinstance(values, Mapping) else {0: values}
-        labels = {seed: as_labels(each) for seed, each in seeds.items()}
+        labels = {seed: as_labels(predicted) for seed, predicted in seeds.items()}
         for predicted in labels.values():
             if predicted.shape != truth.shape:
                 raise ValueError(f"{name}: {len(predicted)} predictions for {len(truth)} faces")
@@ -114,7 +114,7 @@ def _right(y: ArrayLike, predictions: Predictions) -> dict[str, Right]:
 
 
 def _compared(one: Right, other: Right) -> dict[str, float]:
-    """Return of the lowest seed of both how many faces only the one and only the other gets right, and p."""
+    """Return how many faces only the one and only the other gets right, and p, for the lowest seed of both."""
     _, pair = equal_seeds({"one": one, "other": other})
     if len(pair) < 2:
         return {"p": np.nan}

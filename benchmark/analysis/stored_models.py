@@ -1,4 +1,4 @@
-"""Records and models of a results folder, chosen by name, for commands that score the models on other faces."""
+"""Choose and load the models of a results folder, for commands that score them on other faces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.artifacts.save_load import ArtifactError
 
 
 def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:
-    """Return the finished records of a results folder by recognizer, those whose names match, all of one seed.
+    """Return the finished records of one seed whose recognizer matches a pattern, by recognizer.
 
     Raises
     ------
@@ -29,15 +29,17 @@ def choose(root: Path, patterns: Sequence[str] | None) -> dict[str, Record]:
     for pattern in patterns or ():
         if not fnmatch.filter(done, pattern):
             raise DataError(f"--models {pattern}: not in {root}, which has {', '.join(done)}")
-    wanted = {name: runs for name, runs in done.items() if any(fnmatch.fnmatch(name, each) for each in patterns or "*")}
+    wanted = {
+        name: runs for name, runs in done.items() if any(fnmatch.fnmatch(name, pattern) for pattern in patterns or "*")
+    }
     seed, chosen = equal_seeds(wanted)
     for name in wanted.keys() - chosen:
-        print(f"note: without {name}: it has no run of seed {seed}, of which the others are", file=sys.stderr)
+        print(f"note: without {name}: it has no run of seed {seed}, as the others have", file=sys.stderr)
     return chosen
 
 
-def present(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
-    """Return the recognizers of finished runs that can be loaded, by name; print notes about the others.
+def load_recognizers(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
+    """Load the models of finished runs, by recognizer; print a note about each that cannot be loaded.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def present(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
 def models_and_data(
     root: Path, path: str | None, patterns: Sequence[str] | None = None
 ) -> tuple[dict[str, Record], dict[str, Any], Dataset]:
-    """Return the finished records of a results folder, the models of them that are there, and their data.
+    """Return the finished records of a results folder, the models of them that can be loaded, and their data.
 
     Raises
     ------
@@ -69,5 +71,5 @@ def models_and_data(
     first, *_ = records.values()
     data = load_dataset(path, first["limit"])
     if first["data_fingerprint"] != data.fingerprint:
-        raise DataError(f"{root}: its records are of other data than these: give theirs with --data")
-    return records, present(root, records), data
+        raise DataError(f"{root}: its records were made from other data: give those with --data")
+    return records, load_recognizers(root, records), data

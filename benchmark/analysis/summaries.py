@@ -1,4 +1,4 @@
-"""The tables of an analysis as text for pages: scores with their intervals, verdicts, weights."""
+"""Tables as text for readers: scores with their intervals, test results, weights of members."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ INTERVAL_COLUMNS = {
 BOUNDS = ("estimate", "low", "high")
 
 
-def summary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row a recognizer, as text: scores with their intervals, without copies, against FER+."""
-    found = tables["intervals"]
-    names = list(found.index.unique(level=0))
+def score_summary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row a recognizer, as text: scores with their intervals, without near-duplicates, against FER+."""
+    intervals = tables["intervals"]
+    names = list(intervals.index.unique(level=0))
     columns = {
-        column: {name: _with_interval(found.loc[(name, metric)]) for name in names}
+        column: {name: _with_interval(intervals.loc[(name, metric)]) for name in names}
         for column, metric in INTERVAL_COLUMNS.items()
     }
     if "copies" in tables:
@@ -43,9 +43,9 @@ def summary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def verdicts(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Return, of every recognizer, ``best``, ``p = …`` or, if chance would do, ``not distinguishable, p = …``.
+    """Return the test of every recognizer against the best as text.
 
-    ``no seed in common`` where it cannot be compared with the best.
+    ``best``, ``p = …``, ``not distinguishable, p = …``, or ``no seed in common`` where there is no test.
     """
     tested = tables["versus_best"]
     words = {name: "best" for name in tables["mcnemar"].index if name not in tested.index}

@@ -1,4 +1,4 @@
-"""How far the scores can be trusted: tables computed from stored probabilities, nothing is trained again."""
+"""Tables that say how far the scores can be trusted, computed from the probabilities of finished runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from benchmark.analysis.per_class import (
     recall_at_precision,
     top_confusions,
 )
-from benchmark.analysis.side_tables import load_copies, load_ferplus, load_robustness
+from benchmark.analysis.side_tables import read_ferplus, read_near_duplicates, read_robustness
 from benchmark.analysis.significance import mcnemar_matrix, versus_best
 from benchmark.analysis.uncertainty import intervals, over_seeds
-from benchmark.data.near_duplicates import Copies
+from benchmark.data.near_duplicates import NearDuplicates
 from benchmark.runs.metrics import evaluate, reliability
 from benchmark.runs.record_store import Probabilities, Record, Store
 from models.labels import EMOTIONS
@@ -44,51 +44,53 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
         ``reliability``, ``calibration`` where records have it; of the weak classes
         ``recall_at_precision``, ``precision_recall``, ``average_precision`` and ``confusions``; ``ensemble_weights``
-        where there are ensembles; ``drop`` where the faces are from elsewhere than those fitted on; ``copies``,
-        ``ferplus``, ``robustness`` where these were stored.
+        where there are ensembles; ``drop`` where the faces are no test split of the data fitted on; ``copies``,
+        ``ferplus``, ``robustness`` where their side tables are there.
     """
     runs = {
-        name: {seed: store.probabilities(record) for seed, record in each.items()}
-        for name, each in by_seed(done).items()
+        name: {seed: store.probabilities(record) for seed, record in records.items()}
+        for name, records in by_seed(done).items()
     }
     _, first_runs = equal_seeds(runs)
     y = next(iter(first_runs.values())).y_test
-    decided = {name: {seed: one.test.argmax(axis=1) for seed, one in each.items()} for name, each in runs.items()}
+    decided = {name: {seed: run.test.argmax(axis=1) for seed, run in seeds.items()} for name, seeds in runs.items()}
     tables = {
-        "intervals": _by_recognizer({name: intervals(y, np.stack([*each.values()])) for name, each in decided.items()}),
+        "intervals": _by_recognizer(
+            {name: intervals(y, np.stack([*seeds.values()])) for name, seeds in decided.items()}
+        ),
         "mcnemar": mcnemar_matrix(y, decided),
         "versus_best": _with_seed(versus_best(y, decided, next(iter(decided))), runs),
         "seeds": over_seeds(done),
         "reliability": _by_recognizer(
-            {name: reliability(y, each.test.astype(float)) for name, each in first_runs.items()}
+            {name: reliability(y, run.test.astype(float)) for name, run in first_runs.items()}
         ),
         "recall_at_precision": _weak(first_runs, recall_at_precision),
-        "precision_recall": _weak(first_runs, lambda each, emotion: precision_recall(each.y_test, each.test, emotion)),
+        "precision_recall": _weak(first_runs, lambda run, emotion: precision_recall(run.y_test, run.test, emotion)),
         "average_precision": pd.DataFrame(
             {
-                emotion: {name: average_precision(y, each.test, emotion) for name, each in first_runs.items()}
+                emotion: {name: average_precision(y, run.test, emotion) for name, run in first_runs.items()}
                 for emotion in WEAK_CLASSES
                 if (y == EMOTIONS.index(emotion)).any()
             }
         ).rename_axis("recognizer"),
         "confusions": _weak(
-            first_runs, lambda each, emotion: top_confusions(evaluate(each.y_test, each.test)["confusion"], emotion)
+            first_runs, lambda run, emotion: top_confusions(evaluate(run.y_test, run.test)["confusion"], emotion)
         ),
     }
-    calibrated = calibration(done)
+    calibrated = calibration_table(done)
     if not calibrated.empty:
         tables["calibration"] = calibrated
     if any(record.get("members") for record in done):
         tables["ensemble_weights"] = ensemble_weights(done, tables["mcnemar"])
-    known = load_copies(store, done[0]["data_fingerprint"])
-    if known is not None:
-        tables["copies"] = without_copies(first_runs, known)
-    votes = load_ferplus(store, done)
-    if votes is not None:
-        tables["ferplus"] = votes
+    near_duplicates = read_near_duplicates(store, done[0]["data_fingerprint"])
+    if near_duplicates is not None:
+        tables["copies"] = without_copies(first_runs, near_duplicates)
+    ferplus = read_ferplus(store, done)
+    if ferplus is not None:
+        tables["ferplus"] = ferplus
     if "reference" in done[0]:
         tables["drop"] = drops(done)
-    corrupted = load_robustness(store, done)
+    corrupted = read_robustness(store, done)
     if corrupted is not None:
         first = firsts(done)
         kinds = [", ".join(trained_on(first[name], first)) for name in corrupted.index]
@@ -108,9 +110,9 @@ def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFr
     """
     runs = by_seed(done)
     rows = {}
-    for name, each in runs.items():
-        for member in next(iter(each.values())).get("members", {}):
-            seed, pair = equal_seeds({name: each, member: runs.get(member, {})})
+    for name, records in runs.items():
+        for member in next(iter(records.values())).get("members", {}):
+            seed, pair = equal_seeds({name: records, member: runs.get(member, {})})
             if len(pair) < 2:
                 continue
             record, other = pair[name], pair[member]
@@ -125,14 +127,14 @@ def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFr
     return pd.DataFrame(list(rows.values()), index=names, columns=["seed", "weight", "accuracy_gain", "p_mcnemar"])
 
 
-def calibration(done: Sequence[Record]) -> pd.DataFrame:
-    """Return how far confidence is from accuracy, before the calibration of each recognizer and after it.
+def calibration_table(done: Sequence[Record]) -> pd.DataFrame:
+    """Return the calibration errors, before the calibration of each recognizer and after it.
 
     Returns
     -------
     DataFrame
         Index recognizer; ``temperature``; ``ece`` (expected calibration error) and ``log_loss`` of test, and those
-        ``_before``. Of the first seed; records from elsewhere, which calibrate nothing, have no row.
+        ``_before``. Of the first seed; scores on outside photos, which calibrate nothing, have no row.
     """
     rows = {
         name: {"temperature": record["calibration"]["temperature"]}
@@ -148,7 +150,7 @@ def calibration(done: Sequence[Record]) -> pd.DataFrame:
 
 
 def drops(done: Sequence[Record]) -> pd.DataFrame:
-    """Return what recognizers lose on faces from elsewhere, against the test split of the data they were fitted on.
+    """Return what recognizers lose on outside photos, against the test split of the data they were fitted on.
 
     Both sets have their own mix of emotions, on which accuracy depends; balanced accuracy, the mean recall over the
     emotions that occur, depends on it less.
@@ -168,7 +170,7 @@ def drops(done: Sequence[Record]) -> pd.DataFrame:
     for name, record in firsts(done).items():
         before, after = record["reference"], record["test"]
         sizes = before["n_faces"], record["n_faces"]["report"]
-        right = [round(each["accuracy"] * size) for each, size in zip((before, after), sizes, strict=True)]
+        right = [round(scores["accuracy"] * size) for scores, size in zip((before, after), sizes, strict=True)]
         low, high = confint_proportions_2indep(right[0], sizes[0], right[1], sizes[1], method="newcomb")
         rows[name] = {
             "reference_accuracy": before["accuracy"],
@@ -182,22 +184,22 @@ def drops(done: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recognizer")
 
 
-def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataFrame:
-    """Return the scores on all test faces and without copies, and the accuracy that goes with these.
+def without_copies(runs: Mapping[str, Probabilities], near_duplicates: NearDuplicates) -> pd.DataFrame:
+    """Return the scores on all test faces and on those without near-duplicates, and the loss of accuracy.
 
     The rows ``exact`` and ``near`` of column ``without`` leave out what was seen in fitting or selecting. The faces
     that stay are another mix of emotions: compare one recognizer's loss with another's. A rule that leaves no face has
     no row.
     """
     rows = []
-    for name, each in runs.items():
-        everything = np.ones(len(each.y_test), dtype=bool)
-        full = float((each.test.argmax(axis=1) == each.y_test).mean())
-        for rule, kept in {"nothing": everything, **known.kept}.items():
-            if not kept.any():
+    for name, run in runs.items():
+        everything = np.ones(len(run.y_test), dtype=bool)
+        full = float((run.test.argmax(axis=1) == run.y_test).mean())
+        for rule, faces in {"nothing": everything, **near_duplicates.remaining}.items():
+            if not faces.any():
                 continue
-            scores = evaluate(each.y_test[kept], each.test[kept])
-            bounds = intervals(each.y_test[kept], each.test[kept].argmax(axis=1))
+            scores = evaluate(run.y_test[faces], run.test[faces])
+            bounds = intervals(run.y_test[faces], run.test[faces].argmax(axis=1))
             weak: dict[str, float] = {}
             for emotion in WEAK_CLASSES:
                 weak[f"{emotion.lower()}_faces"] = scores["per_emotion"][emotion]["support"]
@@ -208,7 +210,7 @@ def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataF
                 {
                     "recognizer": name,
                     "without": rule,
-                    "n_faces": int(kept.sum()),
+                    "n_faces": int(faces.sum()),
                     **weak,
                     "accuracy": scores["accuracy"],
                     "macro_f1": scores["macro_f1"],
@@ -221,10 +223,10 @@ def without_copies(runs: Mapping[str, Probabilities], known: Copies) -> pd.DataF
 def _weak(runs: Mapping[str, Probabilities], table: Any) -> pd.DataFrame:
     """Return `table(probabilities, emotion)` of every recognizer and weak class that both splits have."""
     parts = {
-        (name, emotion): table(each, emotion)
-        for name, each in runs.items()
+        (name, emotion): table(run, emotion)
+        for name, run in runs.items()
         for emotion in WEAK_CLASSES
-        if all((y == EMOTIONS.index(emotion)).any() for y in (each.y_valid, each.y_test))
+        if all((y == EMOTIONS.index(emotion)).any() for y in (run.y_valid, run.y_test))
     }
     if not parts:
         return pd.DataFrame()
@@ -232,7 +234,7 @@ def _weak(runs: Mapping[str, Probabilities], table: Any) -> pd.DataFrame:
 
 
 def _with_seed(tested: pd.DataFrame, runs: Mapping[str, Mapping[int, Any]]) -> pd.DataFrame:
-    """Return the tests against the best, which `runs` name first, with the seed that each is of."""
+    """Return the tests against the best, which `runs` name first, with the seed of each."""
     best = next(iter(runs))
     pairs = {name: equal_seeds({best: runs[best], str(name): runs[str(name)]}) for name in tested.index}
     seeds = [seed if len(pair) > 1 else None for seed, pair in pairs.values()]

@@ -1,4 +1,4 @@
-"""How sure the scores are: bootstrap intervals, of scores and of their differences, and the spread over seeds."""
+"""Bootstrap intervals of scores and of their differences, and the spread of scores over seeds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def intervals(
     Returns
     -------
     DataFrame
-        A row each of `METRICS`, columns ``estimate`` (as `benchmark.runs.metrics.evaluate` has it), ``low``, ``high``:
+        A row for each of `METRICS`, columns ``estimate`` (from `benchmark.runs.metrics.evaluate`), ``low``, ``high``:
         fractions. Resamples without a face of an emotion are left out of the interval of its recall; all three are NaN
         where there is none at all.
 
@@ -80,7 +80,7 @@ def paired_differences(
     Returns
     -------
     DataFrame
-        A row each of `METRICS`, columns ``estimate``, ``low``, ``high``: fractions.
+        A row for each of `METRICS`, columns ``estimate``, ``low``, ``high``: fractions.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def paired_differences(
         As for `intervals`.
     """
     labels = np.stack([as_labels(y), as_labels(one), as_labels(other)])
-    scores = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[each])) for each in labels[1:]]
+    scores = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[predicted])) for predicted in labels[1:]]
     first, second = _resampled(labels, n_resamples, seed)
     return _percentiles([scores[0][metric] - scores[1][metric] for metric in METRICS], first - second, level)
 
@@ -104,7 +104,7 @@ def over_seeds(records: Iterable[Record]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row each recognizer and metric of `METRICS`, in the order of the records: ``mean``, ``std`` (of a sample,
+        A row for each recognizer and metric of `METRICS`, in the order of the records: ``mean``, ``std`` (of a sample,
         n - 1 in the denominator; NaN with one seed), ``n`` (seeds).
     """
     rows = [

@@ -1,4 +1,4 @@
-"""Datasets: FER2013 in every form in which people have it, and synthetic faces in its layout."""
+"""Load datasets: FER2013 from a CSV, an archive or image folders, and synthetic faces in its layout."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def load_dataset(path: str | Path | None = None, limit: int | None = None, label
     limit : int, optional
         Keep a stratified part of about this many Training faces, and the same share of the other splits.
     labels : mapping of str to int, optional
-        What names of folders stand for, from `benchmark.data.image_folders.parse_labels`; for an image copy.
+        Labels by name of folder, from `benchmark.data.image_folders.parse_labels`; for an image copy.
 
     Returns
     -------
     Dataset
-        From the cached copy if the same content was read before.
+        From the cache if the same content was read before.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def load_dataset(path: str | Path | None = None, limit: int | None = None, label
         If the data cannot be used.
     """
     if limit is not None and limit < 1:
-        raise DataError(f"limit is {limit}: keep at least 1 face, or give no limit")
+        raise DataError(f"limit is {limit}: give at least 1, or no limit")
     source = path or os.environ.get("FER2013")
     dataset = _read(Path(source).expanduser(), labels) if source else _draw()
     return dataset if limit is None else dataset.limited(limit)
@@ -56,12 +56,14 @@ def _read(path: Path, labels: Labels | None) -> Dataset:
             key = content_digest(code_digest("benchmark.data.image_folders"), *seen)
             return cached(key, lambda: read_faces(faces, path))
         if path.exists() and not path.is_file():
-            raise DataError(f"{path}: no file, and what comes through it comes once: save it and give the file's path")
+            raise DataError(
+                f"{path}: not a regular file, so it can be read only once: save it and give that file's path"
+            )
         return cached(content_digest(code_digest("benchmark.data.fer2013"), path), lambda: read_csv(path))
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not path.is_dir():
             raise DataError(f"{path}: no such file or folder: give the path of fer2013.csv, --data PATH") from error
-        where, fix = error.filename or path, "make it one that you may read, or take it away"
+        where, fix = error.filename or path, "give yourself permission to read it, or remove it"
         raise DataError(f"{where}: cannot be read ({error.strerror}): {fix}") from error
 
 

@@ -1,4 +1,4 @@
-"""Command line of the data: `python -m benchmark.data describe` and `python -m benchmark.data fetch`."""
+"""Describe or download the data: `python -m benchmark.data describe`, `python -m benchmark.data fetch`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CSV inside any file in which people keep FER2013: plain, compressed, or packed in an archive, in any nesting."""
+"""Open the CSV of FER2013 as a stream: from a plain file, a compressed one, or an archive, in any nesting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cached copy of a dataset, so that a slow source is read once."""
+"""Cache of datasets, so that a slow source is read once."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def content_digest(*sources: str | Path) -> str:
 
 
 def cached(key: str, make: Callable[[], Dataset]) -> Dataset:
-    """Return the dataset kept under `key`, or make it and keep it.
+    """Return the dataset cached under `key`; make it and cache it if there is none.
 
     Parameters
     ----------
     key : str
         A digest of all that the dataset follows from, its reader's source included.
     make : callable
-        Returns the dataset; called if there is no copy, or a damaged one.
+        Returns the dataset; called if it is not in the cache, or damaged there.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from skimage.transform import SimilarityTransform, warp
 
 from features.rows import IMAGE_SIDE, as_images
 
-Face = NDArray[np.float64]
+Pixels = NDArray[np.float64]
 CENTRE = (IMAGE_SIDE - 1) / 2
 
 
@@ -57,42 +57,42 @@ def corrupt(X: NDArray[np.uint8], kind: str, strength: int, seed: int = 0) -> ND
     return np.rint(np.clip(faces, 0, 255)).astype(np.uint8).reshape(X.shape)
 
 
-def _blur(face: Face, deviation: float, generator: np.random.Generator) -> Face:
+def _blur(face: Pixels, deviation: float, generator: np.random.Generator) -> Pixels:
     return gaussian_filter(face, deviation, mode="nearest")
 
 
-def _noise(face: Face, deviation: float, generator: np.random.Generator) -> Face:
+def _noise(face: Pixels, deviation: float, generator: np.random.Generator) -> Pixels:
     return face + generator.normal(0, deviation, face.shape)
 
 
-def _jpeg(face: Face, quality: float, generator: np.random.Generator) -> Face:
+def _jpeg(face: Pixels, quality: float, generator: np.random.Generator) -> Pixels:
     file = io.BytesIO()
     Image.fromarray(face.astype(np.uint8)).save(file, "JPEG", quality=int(quality))
     return np.asarray(Image.open(file), dtype=float)
 
 
-def _brightness(face: Face, levels: float, generator: np.random.Generator) -> Face:
+def _brightness(face: Pixels, levels: float, generator: np.random.Generator) -> Pixels:
     return face + generator.choice([-levels, levels])
 
 
-def _contrast(face: Face, share: float, generator: np.random.Generator) -> Face:
+def _contrast(face: Pixels, share: float, generator: np.random.Generator) -> Pixels:
     return np.rint(face.mean() + share * (face - face.mean()))
 
 
-def _rotation(face: Face, degrees: float, generator: np.random.Generator) -> Face:
+def _rotation(face: Pixels, degrees: float, generator: np.random.Generator) -> Pixels:
     return _moved(face, rotation=np.deg2rad(generator.choice([-degrees, degrees])))
 
 
-def _shift(face: Face, pixels: float, generator: np.random.Generator) -> Face:
+def _shift(face: Pixels, pixels: float, generator: np.random.Generator) -> Pixels:
     angle = generator.uniform(0, 2 * np.pi)
     return _moved(face, translation=(pixels * np.cos(angle), pixels * np.sin(angle)))
 
 
-def _scale(face: Face, factor: float, generator: np.random.Generator) -> Face:
+def _scale(face: Pixels, factor: float, generator: np.random.Generator) -> Pixels:
     return _moved(face, scale=generator.choice([1 / factor, factor]))
 
 
-def _occlusion(face: Face, share: float, generator: np.random.Generator) -> Face:
+def _occlusion(face: Pixels, share: float, generator: np.random.Generator) -> Pixels:
     side = round(IMAGE_SIDE * share**0.5)
     top, left = generator.integers(IMAGE_SIDE - side + 1, size=2)
     hidden = face.copy()
@@ -100,14 +100,14 @@ def _occlusion(face: Face, share: float, generator: np.random.Generator) -> Face
     return hidden
 
 
-def _moved(face: Face, **change: object) -> Face:
+def _moved(face: Pixels, **change: object) -> Pixels:
     """Return the face turned, shifted or scaled about its centre; beyond the border the border's own levels go on."""
     about = SimilarityTransform(translation=(-CENTRE, -CENTRE)) + SimilarityTransform(**change)
     return warp(face, (about + SimilarityTransform(translation=(CENTRE, CENTRE))).inverse, mode="edge")
 
 
 # How faces are changed, and by how much at strengths 1 to 3.
-CORRUPTIONS: dict[str, tuple[Callable[[Face, float, np.random.Generator], Face], tuple[float, float, float]]] = {
+CORRUPTIONS: dict[str, tuple[Callable[[Pixels, float, np.random.Generator], Pixels], tuple[float, float, float]]] = {
     "blur": (_blur, (0.6, 1.2, 2.0)),  # standard deviation, pixels
     "noise": (_noise, (8, 16, 32)),  # standard deviation, grey levels
     "jpeg": (_jpeg, (30, 15, 8)),  # quality

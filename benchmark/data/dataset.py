@@ -1,4 +1,4 @@
-"""The nouns of the data: a split, and a dataset of three splits."""
+"""The classes `Split` and `Dataset`, which all readers return, and `DataError`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in a dataset: counts, blank and repeated images, conflicting labels, class weights."""
+"""Facts of a dataset: counts, blank and repeated images, conflicting labels, class weights."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Description:
 
 
 def describe(dataset: Dataset) -> Description:
-    """Work out the facts of a dataset.
+    """Compute the facts of a dataset.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""FER2013 from its CSV, in the layout of `fer2013.csv` or of `icml_face_data.csv`."""
+"""Reader of FER2013's CSV, in the layout of `fer2013.csv` or of `icml_face_data.csv`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.data.dataset import OFFICIAL_COUNTS, USAGES, DataError, Dataset, 
 from features.rows import N_PIXELS
 from models.labels import EMOTIONS
 
-COLUMNS = ("emotion", "pixels", "Usage")
+CSV_COLUMNS = ("emotion", "pixels", "Usage")
 _LONGEST = 1 << 17  # bytes of a row; 2304 pixels take 9,216 at most
 _CHUNK = 32  # rows decoded at once: their bytes, about 0.3 MB, stay in the processor's cache
 _PADDING = b' \t\r\n\v\f"'
@@ -58,11 +58,11 @@ def named(splits: Mapping[str, Split], label: str) -> Dataset:
     for usage, split in splits.items():
         if not len(split):
             raise DataError(f"{label}: no face has the Usage {usage}: {_COMPLETE}")
-    if all(tuple(splits[usage].counts) == counts for usage, counts in OFFICIAL_COUNTS.items()):
+    if all(tuple(splits[usage].counts) == official for usage, official in OFFICIAL_COUNTS.items()):
         return Dataset("fer2013", splits)
-    found = ", ".join(f"{len(splits[usage])} {usage}" for usage in USAGES)
+    counts = ", ".join(f"{len(splits[usage])} {usage}" for usage in USAGES)
     official = ", ".join(str(sum(OFFICIAL_COUNTS[usage])) for usage in USAGES)
-    note = f"Not FER2013 with its official counts: {found} faces (official: {official}, and fixed counts per emotion)."
+    note = f"Not FER2013 with its official counts: {counts} faces (official: {official}, and fixed counts per emotion)."
     return Dataset(f"custom-{Dataset('', splits).fingerprint[:8]}", splits, note)
 
 
@@ -98,18 +98,18 @@ def _read_rows(stream: IO[bytes], label: str) -> tuple[NDArray[np.uint8], NDArra
 
 
 def _read_header(stream: IO[bytes], label: str) -> tuple[int, list[int]]:
-    """Return the number of columns and the positions of `COLUMNS`."""
+    """Return the number of columns and the positions of `CSV_COLUMNS`."""
     header = stream.readline(1 << 16)
     if not header:
         raise DataError(f"{label}: empty file: {_COMPLETE}")
     names = [name.strip(_PADDING).lower() for name in header.removeprefix(b"\xef\xbb\xbf").split(b",")]
-    missing = [column for column in COLUMNS if column.lower().encode() not in names]
+    missing = [column for column in CSV_COLUMNS if column.lower().encode() not in names]
     if missing:
         raise DataError(
             f"{label}, row 1: no column {', '.join(missing)} in the header: {_COMPLETE}, "
-            f"whose first line names {', '.join(COLUMNS)}"
+            f"whose first line names {', '.join(CSV_COLUMNS)}"
         )
-    return len(names), [names.index(column.lower().encode()) for column in COLUMNS]
+    return len(names), [names.index(column.lower().encode()) for column in CSV_COLUMNS]
 
 
 def _look_up(codes: Mapping[bytes, int], value: bytes, where: str, column: str, expected: str) -> int:

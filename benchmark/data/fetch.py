@@ -1,4 +1,4 @@
-"""Download a public copy of FER2013."""
+"""Download a public copy of FER2013 with kagglehub."""
 
 from __future__ import annotations
 

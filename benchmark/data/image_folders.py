@@ -1,4 +1,4 @@
-"""The image-folder copy of FER2013: `train/<emotion>/*.jpg` and `test/<emotion>/*.jpg`."""
+"""Reader of the image-folder copy of FER2013: `train/<emotion>/*.jpg` and `test/<emotion>/*.jpg`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TABLES = (".csv", ".gz", ".xz", ".zip", ".tgz", ".tar")
 _GREY_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 _LAYOUT = "expected train/<emotion>/ and test/<emotion>/ with images, e.g. train/happy/Training_1.jpg"
 _LABELS = "--labels 1=surprise 2=fear 3=disgust 4=happy 5=sad 6=angry 7=neutral"
-NUMBERED = f"a number says no emotion: rename the folder, or say what each shows, e.g. benchmark.run {_LABELS}"
+NUMBERED = f"a number names no emotion: rename the folder, or give labels, e.g. benchmark.run {_LABELS}"
 _VALIDATION_FACES = sum(OFFICIAL_COUNTS["PublicTest"])
 _TRAINING_FACES = sum(OFFICIAL_COUNTS["Training"])
 
@@ -53,15 +53,15 @@ def parse_labels(items: Sequence[str]) -> Labels:
     return labels
 
 
-class Face(NamedTuple):
-    """An image, and what its place says of it: the position of its split in `USAGES`, and its label."""
+class LabelledImage(NamedTuple):
+    """The path of an image, the position of its split in `USAGES`, and its label."""
 
     path: Path
     usage: int
     label: int
 
 
-def list_faces(folder: Path, labels: Labels | None = None) -> list[Face]:
+def list_faces(folder: Path, labels: Labels | None = None) -> list[LabelledImage]:
     """List the images of a folder with ``train`` and ``test`` in it, or in a folder directly in it.
 
     The innermost folder with an emotion's name labels an image. Its split is that of its file's name, which starts with
@@ -71,13 +71,13 @@ def list_faces(folder: Path, labels: Labels | None = None) -> list[Face]:
     Parameters
     ----------
     folder : Path
-        Links are followed; what systems, archives and notebooks leave is no data, see `models.inference.folders`.
+        Links are followed; files left by systems, archives and notebooks are ignored, see `models.inference.folders`.
     labels : mapping of str to int, optional
-        What names of folders stand for, as for `models.labels.emotion_of`.
+        Labels by name of folder, as for `models.labels.emotion_of`.
 
     Returns
     -------
-    list of Face
+    list of LabelledImage
         In the order of the paths, at least one.
 
     Raises
@@ -93,13 +93,13 @@ def list_faces(folder: Path, labels: Labels | None = None) -> list[Face]:
                 label = emotion_of_path(path.relative_to(split).parts[:-1], labels)
                 if label is None:
                     raise DataError(_unlabelled(path))
-                faces.append(Face(path, _usage_of(path, split), label))
+                faces.append(LabelledImage(path, _usage_of(path, split), label))
     if not faces:
         raise DataError(f"{root}: no images: {_LAYOUT}")
     return faces
 
 
-def read_faces(faces: Sequence[Face], folder: Path) -> Dataset:
+def read_faces(faces: Sequence[LabelledImage], folder: Path) -> Dataset:
     """Read 48x48 images.
 
     Where only one part is held out, under whichever name, it is PrivateTest, and a stratified PublicTest is cut from
@@ -107,7 +107,7 @@ def read_faces(faces: Sequence[Face], folder: Path) -> Dataset:
 
     Parameters
     ----------
-    faces : sequence of Face
+    faces : sequence of LabelledImage
         From `list_faces`.
     folder : Path
         Where they are from, for messages.
@@ -138,18 +138,18 @@ def _image_root(path: Path) -> Path:
     for folder in [path, *_folders(path)]:
         if any(entry.name.lower() in _SPLITS for entry in _folders(folder)):
             return folder
-    tables = sorted(each for each in path.iterdir() if each.name.lower().endswith(_TABLES) and not is_litter(each.name))
+    tables = sorted(file for file in path.iterdir() if file.name.lower().endswith(_TABLES) and not is_litter(file.name))
     fix = f"give the path of the file, {tables[0]}" if tables else f"{_LAYOUT}, or give the path of fer2013.csv"
     raise DataError(f"{path}: a folder without train and test folders: {fix}")
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(each for each in path.iterdir() if each.is_dir() and not is_litter(each.name))
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not is_litter(entry.name))
 
 
 def _unlabelled(path: Path) -> str:
     if path.is_dir():
-        return f"{path}: cannot be listed: make it a folder that you may read"
+        return f"{path}: cannot be listed: give yourself permission to read the folder"
     if folder_key(path.parent.name).isdecimal():
         return f"{path.parent}: {NUMBERED}"
     return f"{path.parent}: no emotion of FER2013: rename the folder to one of {', '.join(EMOTIONS)}"

@@ -1,15 +1,15 @@
-"""Which reported faces have a copy, exact or near, among the faces that fitted or selected a recognizer.
+"""Near-duplicates: reported faces whose photograph is also among the faces for fitting or selecting.
 
-A near copy is the same photograph [1]_ shifted by up to 3 pixels, mirrored, encoded anew, or changed in brightness or
-contrast. Any two faces agree in their coarse light and shade, so that is taken off with a Gaussian blur; two faces are
-near copies if the normalized cross-correlation [2]_ of what is left exceeds `THRESHOLD` at the best shift, mirrored or
-not. Compared so are the pairs whose means over cells of 4x4 pixels correlate by more than `CANDIDATE`, of each face the
-`MOST_CANDIDATES` that correlate most, so that a set in which all are alike is searched in bounded time too; on FER2013
-that loses no copy.
+A near-duplicate is the same photograph [1]_ shifted by up to 3 pixels, mirrored, encoded anew, or changed in brightness
+or contrast. Any two faces agree in their coarse light and shade, so a Gaussian blur of each face is subtracted; two
+faces are near-duplicates if the normalized cross-correlation [2]_ of the rest exceeds `THRESHOLD` at the best shift,
+mirrored or not. Only pairs whose means over cells of 4x4 pixels correlate by more than `CANDIDATE` are compared, for
+each face at most the `MOST_CANDIDATES` best, which bounds the time on a set of similar faces; on FER2013 that loses
+none.
 
 The threshold was chosen by eye on FER2013, where the correlations have a valley: of 60 pairs drawn at random from those
 between 0.75 and 0.8 all were the same photograph, of 60 between 0.7 and 0.75 only 42. Watermarks, text and small
-changes of scale seldom hide a copy; other crops and rotations do.
+changes of scale seldom hide a near-duplicate; other crops and rotations do.
 
 References
 ----------
@@ -33,7 +33,7 @@ from benchmark.data.protocol import Protocol
 from features.rows import IMAGE_SIDE, as_images
 
 SHIFT = 3
-BLUR = 4.0
+BLUR_DEVIATION = 4.0
 CELL = 4
 CANDIDATE = 0.7
 THRESHOLD = 0.75
@@ -48,15 +48,15 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Copies:
-    """Which faces of the reported split have a copy elsewhere, each an array of shape (n_faces,), dtype bool.
+class NearDuplicates:
+    """Which reported faces have a near-duplicate in another split, as arrays of shape (n_faces,), dtype bool.
 
     Attributes
     ----------
     fit, select : ndarray
-        All pixels are those of a face of the split that fits, or of the one that selects.
+        All pixels are those of a face of the split that fits, or of the one that selects: an exact duplicate.
     near : ndarray
-        No exact copy, but a near one in either split.
+        No exact duplicate, but a near one in either split.
     """
 
     fit: NDArray[np.bool_]
@@ -64,14 +64,14 @@ class Copies:
     near: NDArray[np.bool_]
 
     @property
-    def kept(self) -> dict[str, NDArray[np.bool_]]:
-        """Faces that stay, from the mildest rule to the strictest: ``fit``, ``exact`` and ``near`` copies go."""
+    def remaining(self) -> dict[str, NDArray[np.bool_]]:
+        """Faces that remain without ``fit``, ``exact`` or ``near`` duplicates, the mildest rule first."""
         exact = self.fit | self.select
         return {"fit": ~self.fit, "exact": ~exact, "near": ~(exact | self.near)}
 
 
-def copies(data: Dataset, protocol: Protocol) -> Copies:
-    """Find the faces of the reported split that have a copy in the split that fits or selects.
+def find_near_duplicates(data: Dataset, protocol: Protocol) -> NearDuplicates:
+    """Find the reported faces that have a near-duplicate in the split that fits or selects.
 
     Parameters
     ----------
@@ -80,19 +80,19 @@ def copies(data: Dataset, protocol: Protocol) -> Copies:
 
     Returns
     -------
-    Copies
-        Blank images have exact copies only.
+    NearDuplicates
+        Blank images have exact duplicates only.
     """
     X, fit, select = (data[usage].X for usage in (protocol.report, protocol.fit, protocol.select))
     in_fit, in_select = _exact(X, fit), _exact(X, select)
     rest = np.flatnonzero(~(in_fit | in_select))
     near = np.zeros(len(X), dtype=bool)
     near[rest[near_pairs(X[rest], np.concatenate([fit, select]))[0]]] = True
-    return Copies(in_fit, in_select, near)
+    return NearDuplicates(in_fit, in_select, near)
 
 
 def near_pairs(X: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple[Ints, Ints, Floats]:
-    """Find the pairs of near copies between two sets of faces; exact copies that are not blank are among them.
+    """Find the pairs of near-duplicates between two sets of faces; exact ones that are not blank are among them.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def near_pairs(X: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple[Ints, I
     fine = _fine(X)
     rows, other_rows = _candidates(fine, others)
     blocks = [slice(start, start + _BLOCK) for start in range(0, len(rows), _BLOCK)]
-    found = [_correlation(fine[rows[block]], _fine(others[other_rows[block]])) for block in blocks]
-    correlation = np.concatenate([*found, np.empty(0, dtype=np.float32)])
+    correlations = [_correlation(fine[rows[block]], _fine(others[other_rows[block]])) for block in blocks]
+    correlation = np.concatenate([*correlations, np.empty(0, dtype=np.float32)])
     same = correlation > THRESHOLD
     return rows[same], other_rows[same], correlation[same]
 
@@ -123,11 +123,11 @@ def _exact(X: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]
 def _fine(X: NDArray[np.uint8]) -> Floats:
     """Return the faces without their coarse light and shade, shape (n_faces, 48, 48)."""
     images = as_images(X).astype(np.float32)
-    return images - gaussian_filter(images, (0, BLUR, BLUR))
+    return images - gaussian_filter(images, (0, BLUR_DEVIATION, BLUR_DEVIATION))
 
 
 def _candidates(fine: Floats, others: NDArray[np.uint8]) -> tuple[Ints, Ints]:
-    """Return the pairs whose cells correlate, by rows, of each row those `MOST_CANDIDATES` that do so most."""
+    """Return the pairs whose cells correlate, by rows; for each row at most the `MOST_CANDIDATES` best."""
     # Block by block, since the others as floats would take 12 times their memory.
     starts = range(0, len(others), _BLOCK)
     cells = [np.empty((0, (_CELLS_SIDE // CELL) ** 2), np.float32)]
@@ -137,14 +137,14 @@ def _candidates(fine: Floats, others: NDArray[np.uint8]) -> tuple[Ints, Ints]:
     for start in range(0, len(fine), _ROWS):
         block = fine[start : start + _ROWS]
         best = np.full((len(block), len(others)), -1, np.float32)
-        each = np.empty_like(best)
+        shifted = np.empty_like(best)
         for turned, dy, dx in product((block, block[:, :, ::-1]), _COARSE_SHIFTS, _COARSE_SHIFTS):
-            np.maximum(best, np.matmul(_cells(turned, dy, dx), cells_of_others, out=each), out=best)
+            np.maximum(best, np.matmul(_cells(turned, dy, dx), cells_of_others, out=shifted), out=best)
         for row in np.flatnonzero((best > CANDIDATE).sum(axis=1) > MOST_CANDIDATES):
             best[row, np.argpartition(best[row], -MOST_CANDIDATES)[:-MOST_CANDIDATES]] = -1
         rows, other_rows = np.nonzero(best > CANDIDATE)
         pairs.append((start + rows, other_rows))
-    rows, other_rows = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    rows, other_rows = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     return rows, other_rows
 
 

@@ -1,4 +1,4 @@
-"""Photos that no model was fitted on, read from a folder for each emotion."""
+"""Reader of an outside set: photos that no model was fitted on, in one folder for each emotion."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class OutsideSet:
     unreadable : dict of str to str
         Files that could not be read, and why.
     labels : dict of str to int
-        What names of folders stand for besides those of emotions.
+        Labels by name of folder, besides the names of emotions.
     """
 
     folder: str
@@ -58,7 +58,7 @@ class OutsideSet:
 
     @property
     def name(self) -> str:
-        """The folder's name, with nothing in it that a path or a shell could take for something else."""
+        """The folder's name, without characters that are special in paths or shells."""
         return re.sub(r"[^\w.-]+", "-", Path(self.folder).resolve().name) or "root"
 
     @property
@@ -77,7 +77,7 @@ class OutsideSet:
     def note(self) -> str:
         """What a reader of the scores must know: what is not in them."""
         parts = [
-            f"{len(self.split)} faces, taken as unseen by the models: whether some stand in FER2013 is not checked"
+            f"{len(self.split)} faces, assumed to be unseen by the models: whether FER2013 has some is not checked"
         ]
         if self.no_face:
             parts.append(f"photos in which no face was found, left out: {self.no_face}")
@@ -102,7 +102,7 @@ def read_outside(
     detector : Detector, optional
         By default `models.inference.blazeface.BlazeFace`.
     labels : mapping of str to int, optional
-        What other names of folders stand for, from `benchmark.data.image_folders.parse_labels`.
+        Labels by other names of folders, from `benchmark.data.image_folders.parse_labels`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The drawing of one face from the intensities of its action units: few shapes, enough to try the machinery."""
+"""Draw one synthetic face from the intensities of its facial action units."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Pen:
 
 def _curve(start: ArrayLike, bend: ArrayLike, end: ArrayLike) -> NDArray[np.float64]:
     """Return points of a quadratic Bezier curve."""
-    a, b, c = (np.asarray(each, float) for each in (start, bend, end))
+    a, b, c = (np.asarray(point, float) for point in (start, bend, end))
     return (1 - _T) ** 2 * a + 2 * (1 - _T) * _T * b + _T**2 * c
 
 
@@ -142,7 +142,10 @@ def _draw_mouth(pen: _Pen, person: SimpleNamespace, au: list[float]) -> None:
 
 def _photograph(image: Image.Image, rng: np.random.Generator, spread: float) -> NDArray[np.uint8]:
     """Return the drawing as under a light from one side, with a camera's blur, noise and contrast."""
-    blurred = image.filter(ImageFilter.GaussianBlur(spread * rng.uniform(0.1, 0.9)))
+    # Spots of a person's own, without which two persons would be near-duplicates.
+    spots = Image.fromarray(rng.normal(0, 14 * spread, (16, 16)).astype(np.float32)).resize(image.size)
+    spotted = Image.fromarray(np.clip(np.asarray(image, float) + np.asarray(spots), 0, 255).astype(np.uint8))
+    blurred = spotted.filter(ImageFilter.GaussianBlur(spread * rng.uniform(0.1, 0.9)))
     pixels = np.asarray(blurred, float) * (1 + spread * rng.normal(0, 0.2) * np.linspace(-1, 1, IMAGE_SIDE))
     # As a camera exposes: the tones of a face say nothing of its expression.
     pixels = 128 + (60 + spread * rng.uniform(-10, 10)) * (pixels - pixels.mean()) / pixels.std()

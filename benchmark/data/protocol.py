@@ -1,4 +1,4 @@
-"""Protocols and class weights: what makes two runs comparable."""
+"""Protocols, class weights and settings: runs can be compared only where these are equal."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ PROTOCOLS = {
         "PrivateTest",
         "fit on Training, select on PublicTest, report PrivateTest: the competition's, comparable with the literature",
     ),
-    "seed": Protocol(
-        "seed",
+    "course": Protocol(
+        "course",
         "Training",
         "PrivateTest",
         "PublicTest",
-        "fit on Training, select on PrivateTest, report PublicTest: the original course project's",
+        "fit on Training, select on PrivateTest, report PublicTest: as the original course project did",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Setting:
-    """All that sets the runs of one results folder apart from those of another, but for the data."""
+    """All options, besides the data, that are the same for all runs of a results folder."""
 
     protocol: Protocol
     class_weight: str = "balanced"
@@ -70,7 +70,7 @@ class Setting:
 
     @property
     def changes(self) -> list[str]:
-        """The overrides as ``NAME.PARAM=VALUE``, each of which says its value alone."""
+        """The overrides as ``NAME.PARAM=VALUE``."""
         return [
             f"{name}.{parameter}={_as_text(value)}"
             for name, parameters in sorted(self.overrides.items())
@@ -79,7 +79,7 @@ class Setting:
 
 
 def folder_name(protocol: str, class_weight: str, limit: int | None, changes: Sequence[str]) -> str:
-    """Return the name of the results folder: the protocol, then whatever is not the default."""
+    """Return the name of the results folder: the protocol, then every option that is not the default."""
     parts = [protocol]
     parts += [class_weight] if class_weight != CLASS_WEIGHTS[0] else []
     parts += [f"limit{limit}"] if limit else []
@@ -88,7 +88,7 @@ def folder_name(protocol: str, class_weight: str, limit: int | None, changes: Se
 
 
 def _as_text(value: Any) -> str:
-    """Return what `--set` reads as this value: words as they are, unless they would be taken for a number."""
+    """Return text that `--set` reads as this value: a string as it is, in quotes if it could be read as a number."""
     if not isinstance(value, str):
         return repr(value)
     try:
@@ -106,8 +106,8 @@ def class_weights(y: ArrayLike, scheme: str) -> NDArray[np.float64]:
     y : array-like of shape (n_faces,)
         Labels.
     scheme : {'balanced', 'frequency', 'none'}
-        ``balanced``: n / (7 n_c), every emotion present weighs the same in all. ``frequency``: proportional to n_c, the
-        original project's mistake, kept to show its cost: rare emotions weigh least. ``none``: 1.
+        ``balanced``: n / (7 n_c), so that the weights of every emotion have the same sum. ``frequency``: proportional
+        to n_c, the original project's mistake, here to show its cost: rare emotions weigh least. ``none``: 1.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def class_weights(y: ArrayLike, scheme: str) -> NDArray[np.float64]:
 
 
 def stratified_folds(y: NDArray[np.int64], n_folds: int) -> Iterator[NDArray[np.bool_]]:
-    """Yield `n_folds` masks of shape (n_faces,) that part the faces, each with its share of every class."""
+    """Yield `n_folds` masks of shape (n_faces,) that split the faces into stratified folds."""
     fold = np.empty(len(y), dtype=int)
     fold[np.argsort(y, kind="stable")] = np.arange(len(y)) % n_folds
     for number in np.unique(fold):

@@ -1,4 +1,4 @@
-"""Synthetic faces in FER2013's layout, drawn from facial action units: data for a run that has no FER2013.
+"""Synthetic dataset in FER2013's layout, drawn from facial action units, to try everything without FER2013.
 
 An expression is a vector of action unit (AU) intensities of the Facial Action Coding System [1]_, prototypes after its
 emotion tables [2]_; identity, pose and light vary around it. The faces stand in for FER2013 in tests and

@@ -1,4 +1,4 @@
-"""Figures. Each display holds the table it draws; drawing computes no metric, and computing imports no matplotlib."""
+"""Figures: each display holds the table that it draws; nothing is computed here."""
 
 from benchmark.figures.confusion import ConfusionDisplay, ConfusionGridDisplay, RecallDisplay
 from benchmark.figures.curves import PrecisionRecallDisplay, ReliabilityDisplay, RobustnessDisplay, TrainingDisplay

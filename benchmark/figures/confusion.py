@@ -14,7 +14,7 @@ from benchmark.runs.metrics import shares
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GRID_COLUMNS = 3
+CONFUSION_COLUMNS = 3
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class ConfusionGridDisplay:
     @property
     def size(self) -> tuple[float, float]:
         """Inches, by the number of recognizers."""
-        return 12.0, 0.5 + 4.1 * -(-len(self.names) // GRID_COLUMNS)
+        return 12.0, 0.5 + 4.1 * -(-len(self.names) // CONFUSION_COLUMNS)
 
     def plot(self, ax: Axes) -> Axes:
         """Draw the matrices in the place of `ax`."""
         figure = ax.figure
-        grid = panels(ax, -(-len(self.names) // GRID_COLUMNS), GRID_COLUMNS)
+        grid = panels(ax, -(-len(self.names) // CONFUSION_COLUMNS), CONFUSION_COLUMNS)
         for panel, name in zip(grid.flat, self.names, strict=False):
             _heat_map(shares(self.table.loc[name]), panel, cbar=False)
             panel.set(title=name, xlabel="predicted", ylabel="true")

@@ -12,7 +12,7 @@ from benchmark.figures.style import INK, MARKERS, MUTED, PALETTE, panels, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GRID_COLUMNS = 4
+RELIABILITY_COLUMNS = 4
 ROBUSTNESS_COLUMNS = 3
 FEWEST = 10
 
@@ -48,7 +48,7 @@ class TrainingDisplay:
 
 @dataclass(frozen=True)
 class PrecisionRecallDisplay:
-    """Precision against recall of the weak classes, a panel each, a line a recognizer.
+    """Precision against recall, a panel for each weak class, a line for each recognizer.
 
     The table has the index levels recognizer and emotion and the columns recall and precision.
     """
@@ -95,12 +95,12 @@ class ReliabilityDisplay:
     @property
     def size(self) -> tuple[float, float]:
         """Inches, by the number of recognizers."""
-        return 10.0, 0.9 + 2.7 * -(-len(self.names) // GRID_COLUMNS)
+        return 10.0, 0.9 + 2.7 * -(-len(self.names) // RELIABILITY_COLUMNS)
 
     def plot(self, ax: Axes) -> Axes:
         """Draw the panels in the place of `ax`."""
         figure = ax.figure
-        grid = panels(ax, -(-len(self.names) // GRID_COLUMNS), GRID_COLUMNS, sharex=True, sharey=True)
+        grid = panels(ax, -(-len(self.names) // RELIABILITY_COLUMNS), RELIABILITY_COLUMNS, sharex=True, sharey=True)
         for panel, name in zip(grid.flat, self.names, strict=False):
             bins = self.table.loc[name]
             share = bins["faces"] / bins["faces"].sum()
@@ -113,7 +113,7 @@ class ReliabilityDisplay:
             empty.axis("off")
         for panel in grid[:, 0]:
             panel.set_ylabel("share")
-        for panel in grid.flat[max(0, len(self.names) - GRID_COLUMNS) : len(self.names)]:
+        for panel in grid.flat[max(0, len(self.names) - RELIABILITY_COLUMNS) : len(self.names)]:
             panel.set_xlabel("confidence")
             panel.tick_params(labelbottom=True)
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)

@@ -1,4 +1,4 @@
-"""What all figures share: colours, and how a display becomes a file."""
+"""Style of all figures: colours, panels, and drawing a display into a PNG or SVG."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INK = "#000000"
 
 
 class Display(Protocol):
-    """A figure to be: the table it shows, and how to draw it.
+    """A figure that can be drawn: its table, and how to draw it.
 
     Attributes
     ----------

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.data import DataError, load_dataset
 from benchmark.figures.catalogue import displays
 from benchmark.report.error_gallery import confident_errors
@@ -31,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     path = args.output or args.root / (WITH_FACES if args.faces else REPORT)
     try:
-        found = find(args.root)
-        if not found.done:
+        findings = read_findings(args.root)
+        if not findings.done:
             raise DataError(f"{args.root}: no finished run: python -m benchmark.run says why")
-        faces = confident_errors(found, load_dataset(args.data, found.done[0]["limit"])) if args.faces else ()
-        page = render(found, displays(found), faces)
+        faces = confident_errors(findings, load_dataset(args.data, findings.done[0]["limit"])) if args.faces else ()
+        page = render(findings, displays(findings), faces)
         write_whole(path, page.encode())
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -45,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     print(path)
     if args.faces:
-        print("note: it shows faces of the data, whose licence lets you not pass them on: keep it", file=sys.stderr)
+        print(
+            "note: the page shows faces of the data, and their licence forbids to pass them on: do not publish it",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -13,7 +13,7 @@ from benchmark.analysis.corrupted import marked, note
 from benchmark.analysis.findings import Findings
 from benchmark.analysis.leaderboard import to_markdown
 from benchmark.analysis.published import beside_tools, published
-from benchmark.analysis.summaries import summary, weights_summary
+from benchmark.analysis.summaries import score_summary, weights_summary
 from benchmark.runs.latency import SPEED
 
 BOARD_COLUMNS = (
@@ -79,7 +79,7 @@ def _blocks(found: Findings) -> dict[str, str]:
     blocks = {
         f"leaderboard: {root}": _short_leaderboard(found),
         f"board: {root}": to_markdown(found.board, columns),
-        f"trust: {root}": to_markdown(summary(found.tables)),
+        f"trust: {root}": to_markdown(score_summary(found.tables)),
         f"class weights: {root}": to_markdown(ablation_summary(schemes)),
         f"tools: {root}": to_markdown(beside_tools(found)),
     }
@@ -97,7 +97,7 @@ def _blocks(found: Findings) -> dict[str, str]:
 
 def _short_leaderboard(found: Findings) -> str:
     """Return the leaderboard in 8 columns, and below it what has to be known of rows."""
-    accuracy = summary(found.tables).set_index("recognizer")["accuracy"]
+    accuracy = score_summary(found.tables).set_index("recognizer")["accuracy"]
     board = found.board.assign(accuracy=found.board["recognizer"].map(accuracy))
     _, _, rows = to_markdown(board, list(SHORT_COLUMNS)).partition("\n")
     notes = board[board["status"] != "ok"].groupby("status", sort=False)["recognizer"].agg(", ".join)

@@ -1,4 +1,4 @@
-"""Thumbnails of confident errors: faces of the data, so only for a page that stays with who made it."""
+"""Thumbnails of confident errors; they are faces of the data, so only for a page that is not published."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from features.rows import as_images
 from models.labels import EMOTIONS
 
 
-def confident_errors(found: Findings, data: Dataset, n: int = 12) -> list[dict[str, Any]]:
+def confident_errors(findings: Findings, data: Dataset, n: int = 12) -> list[dict[str, Any]]:
     """Return the reported faces that each recognizer got wrong with the highest probability.
 
     Parameters
     ----------
-    found : Findings
+    findings : Findings
     data : Dataset
         The data that the records were made from.
     n : int
@@ -37,25 +37,25 @@ def confident_errors(found: Findings, data: Dataset, n: int = 12) -> list[dict[s
     Raises
     ------
     DataError
-        If these are other data.
+        If the records were made from other data.
     """
-    if data.fingerprint != found.done[0]["data_fingerprint"]:
+    if data.fingerprint != findings.done[0]["data_fingerprint"]:
         raise DataError(
-            f"{found.root} was made from other data (fingerprint {found.done[0]['data_fingerprint']}, here "
-            f"{data.fingerprint}): give the same with --data"
+            f"{findings.root}: the records were made from other data (fingerprint "
+            f"{findings.done[0]['data_fingerprint']}, not {data.fingerprint}): give those with --data"
         )
-    images = as_images(data[found.done[0]["protocol"]["report"]].X)
+    images = as_images(data[findings.done[0]["protocol"]["report"]].X)
     shown: list[dict[str, Any]] = []
-    for record in firsts(found.done).values():
+    for record in firsts(findings.done).values():
         if record["family"] == "floor":
             continue
-        stored = Store(found.root).probabilities(record)
-        predicted, highest = stored.test.argmax(axis=1), stored.test.max(axis=1)
-        wrong = np.flatnonzero(predicted != stored.y_test)
+        probabilities = Store(findings.root).probabilities(record)
+        predicted, highest = probabilities.test.argmax(axis=1), probabilities.test.max(axis=1)
+        wrong = np.flatnonzero(predicted != probabilities.y_test)
         faces = [
             {
                 "image": _data_url(images[row]),
-                "true": EMOTIONS[stored.y_test[row]],
+                "true": EMOTIONS[probabilities.y_test[row]],
                 "predicted": EMOTIONS[predicted[row]],
                 "probability": float(highest[row]),
             }

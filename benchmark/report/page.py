@@ -1,4 +1,4 @@
-"""From findings to one self-contained HTML page: no request leaves it, and it works from a file."""
+"""Render the findings as one self-contained HTML page, which works offline."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from benchmark.runs.record_store import Record
 from models.labels import EMOTIONS
 
 REPORT = "report.html"
-# The heading's columns: key in the leaderboard, what readers see, decimals, and whether a higher value is better.
-COLUMNS = (
+# Columns of the page's leaderboard: key, title, decimals, and whether a higher value is better.
+PAGE_COLUMNS = (
     ("valid_macro_f1", "validation macro-F1", 3, True),
     ("test_accuracy", "accuracy", 3, True),
     ("test_macro_f1", "macro-F1", 3, True),
@@ -41,17 +41,17 @@ COLUMNS = (
 LARGEST_TABLE = 120
 
 
-def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapping[str, Any]] = ()) -> str:
+def render(findings: Findings, figures: Mapping[str, Display], faces: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the page.
 
     Parameters
     ----------
-    found : Findings
+    findings : Findings
         With at least one finished record.
     figures : mapping of str to Display
-        By path stem, as `benchmark.figures.catalogue.displays` gives them.
+        By path stem, from `benchmark.figures.catalogue.displays`.
     faces : sequence of mapping
-        Thumbnails of errors from `benchmark.report.error_gallery.confident_errors`; such a page is for its maker only.
+        Thumbnails of errors from `benchmark.report.error_gallery.confident_errors`; do not publish such a page.
 
     Returns
     -------
@@ -66,28 +66,28 @@ def render(found: Findings, figures: Mapping[str, Display], faces: Sequence[Mapp
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["score"] = _cell
-    first = found.done[0]
+    first = findings.done[0]
     return environment.get_template("template.html").render(
-        found=found,
+        findings=findings,
         first=first,
         protocol=first["protocol"],
         emotions=EMOTIONS,
         weak=WEAK_CLASSES,
-        columns=[column for column in COLUMNS if column[0] in found.board],
-        rows=_rows(found),
-        unfinished=[record for record in found.records if record["status"] != "ok"],
+        columns=[column for column in PAGE_COLUMNS if column[0] in findings.board],
+        rows=_rows(findings),
+        unfinished=[record for record in findings.records if record["status"] != "ok"],
         figures=[_figure(stem, display) for stem, display in figures.items() if stem.startswith("figures/")],
-        tables=_tables(found),
+        tables=_tables(findings),
         anchors=_table(published()),
-        tools=_table(beside_tools(found)),
-        faces_by_split=_table(pd.DataFrame(found.data.get("counts", {})).T.rename_axis("split").reset_index()),
-        robustness_note=note(found.tables["robustness"]) if "robustness" in found.tables else "",
-        labels=_labels(found),
-        environments=_environments(found.done),
-        commands=commands(found),
-        unsaid=unsaid(found),
-        folder=shlex.quote(shown(found.root)),
-        compared=_compared(found),
+        tools=_table(beside_tools(findings)),
+        faces_by_split=_table(pd.DataFrame(findings.data.get("counts", {})).T.rename_axis("split").reset_index()),
+        robustness_note=note(findings.tables["robustness"]) if "robustness" in findings.tables else "",
+        labels=_labels(findings),
+        environments=_environments(findings.done),
+        commands=commands(findings),
+        unsaid=unsaid(findings),
+        folder=shlex.quote(shown(findings.root)),
+        compared=_compared(findings),
         faces=faces,
         style=_text("report.css"),
         script=_text("report.js"),
@@ -98,25 +98,25 @@ def _text(name: str) -> str:
     return (resources.files("benchmark.report") / name).read_text("utf-8")
 
 
-def _rows(found: Findings) -> list[dict[str, Any]]:
+def _rows(findings: Findings) -> list[dict[str, Any]]:
     """Return the leaderboard, a row a finished recognizer, with the numbers of every emotion."""
-    scores = found.tables["intervals"]
+    intervals = findings.tables["intervals"]
     rows = []
-    for _, line in found.board.dropna(subset="rank").iterrows():
+    for _, line in findings.board.dropna(subset="rank").iterrows():
         name = line["recognizer"]
-        own = [record for record in found.done if record["recognizer"] == name]
+        own = [record for record in findings.done if record["recognizer"] == name]
         emotions = {}
         for emotion in EMOTIONS:
-            recall = scores.loc[(name, f"recall_{emotion}")]
-            each = [record["test"]["per_emotion"][emotion] for record in own]
+            recall = intervals.loc[(name, f"recall_{emotion}")]
+            runs = [record["test"]["per_emotion"][emotion] for record in own]
             emotions[emotion] = {
                 "recall": recall["estimate"],
                 "interval": _interval(recall["low"], recall["high"]),
-                "precision": _mean(one["precision"] for one in each),
-                "f1": _mean(one["f1"] for one in each),
+                "precision": _mean(scores["precision"] for scores in runs),
+                "f1": _mean(scores["f1"] for scores in runs),
             }
         cells = []
-        for key, _, decimals, _ in [column for column in COLUMNS if column[0] in found.board]:
+        for key, _, decimals, _ in [column for column in PAGE_COLUMNS if column[0] in findings.board]:
             low, high = line.get(f"{key}_low"), line.get(f"{key}_high")
             drop = line.get(key.replace("without", "drop"))
             small = _interval(low, high) if low is not None else f"{-drop:+.3f}" if key.startswith("without") else ""
@@ -162,42 +162,35 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _tables(found: Findings) -> dict[str, dict[str, Any]]:
-    """Return the tables shown as they are, by name; those that were not made are left out."""
+def _tables(findings: Findings) -> dict[str, dict[str, Any]]:
+    """Return the tables of the page by name; those that were not made are left out."""
     shown: dict[str, pd.DataFrame] = {
-        name: found.tables[name].reset_index()
-        for name in (
-            "recall_at_precision",
-            "average_precision",
-            "calibration",
-            "confusions",
-            "copies",
-            "ferplus",
-        )
-        if name in found.tables and not found.tables[name].empty
+        name: findings.tables[name].reset_index()
+        for name in ("recall_at_precision", "average_precision", "calibration", "confusions", "copies", "ferplus")
+        if name in findings.tables and not findings.tables[name].empty
     }
-    if "ensemble_weights" in found.tables:
-        shown["ensemble_weights"] = weights_summary(found.tables["ensemble_weights"])
-    if "drop" in found.tables:
+    if "ensemble_weights" in findings.tables:
+        shown["ensemble_weights"] = weights_summary(findings.tables["ensemble_weights"])
+    if "drop" in findings.tables:
         shown["drop"] = _joined(
-            found.tables["drop"].rename(columns={"low": "drop_low", "high": "drop_high"}).reset_index()
+            findings.tables["drop"].rename(columns={"low": "drop_low", "high": "drop_high"}).reset_index()
         )
-    if "robustness" in found.tables:
-        shown["robustness"] = marked(found.tables["robustness"])
-    if "class_weights" in found.tables:
-        shown["class_weights"] = ablation_summary(found.tables["class_weights"])
+    if "robustness" in findings.tables:
+        shown["robustness"] = marked(findings.tables["robustness"])
+    if "class_weights" in findings.tables:
+        shown["class_weights"] = ablation_summary(findings.tables["class_weights"])
     if "confusions" in shown:
         shown["confusions"] = shown["confusions"].drop(columns="emotion")
     if "copies" in shown:
         copies = _joined(shown["copies"])
         shown["copies"] = copies.assign(accuracy_change=-copies.pop("accuracy_drop"))
-    if found.several_seeds:
-        shown["seeds"] = found.tables["seeds"].reset_index()
+    if findings.several_seeds:
+        shown["seeds"] = findings.tables["seeds"].reset_index()
     return {name: _table(frame) for name, frame in shown.items()}
 
 
 def _joined(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with ``_low`` and ``_high`` in one cell with what they bound."""
+    """Return the table with estimate, ``_low`` and ``_high`` joined in one cell."""
     joined = frame.copy()
     for name in [name for name in frame if f"{name}_low" in frame]:
         bounds = frame[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
@@ -208,34 +201,34 @@ def _joined(frame: pd.DataFrame) -> pd.DataFrame:
     return joined
 
 
-def _labels(found: Findings) -> dict[str, float]:
-    """Return how far FER2013's own labels agree with FER+, as shown in the text; empty where FER+ was not given."""
-    if "agreement_Fear" not in found.tables.get("ferplus", ()):
+def _labels(findings: Findings) -> dict[str, float]:
+    """Return the share of FER2013's labels that agree with FER+; empty if FER+ was not given."""
+    if "agreement_Fear" not in findings.tables.get("ferplus", ()):
         return {}
-    row = found.tables["ferplus"].loc[LABELS_ROW]
-    return {"all": row["accuracy_all_faces"], "kept": row["accuracy"], "faces": int(row["n_faces"])} | {
+    row = findings.tables["ferplus"].loc[LABELS_ROW]
+    return {"all": row["accuracy_all_faces"], "clear": row["accuracy"], "faces": int(row["n_faces"])} | {
         emotion: row[f"agreement_{emotion}"] for emotion in EMOTIONS
     }
 
 
 def _environments(done: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return each environment that a run was made in, with the recognizers that were."""
-    found: list[dict[str, Any]] = []
+    """Return the environments of the runs, each with the names of its recognizers."""
+    environments: list[dict[str, Any]] = []
     for record in done:
-        same = [each for each in found if each["environment"] == record["environment"]]
+        same = [entry for entry in environments if entry["environment"] == record["environment"]]
         if same:
             same[0]["names"].append(record["recognizer"])
         else:
-            found.append({"environment": record["environment"], "names": [record["recognizer"]]})
-    return found
+            environments.append({"environment": record["environment"], "names": [record["recognizer"]]})
+    return environments
 
 
-def _compared(found: Findings) -> dict[str, Any]:
-    """Return what the page's script compares."""
-    scores = found.tables["intervals"]
-    names = list(found.tables["mcnemar"].index)
+def _compared(findings: Findings) -> dict[str, Any]:
+    """Return the numbers that the page's script compares."""
+    scores = findings.tables["intervals"]
+    names = list(findings.tables["mcnemar"].index)
     confusion = {name: np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=int) for name in names}
-    for record in found.done:
+    for record in findings.done:
         confusion[record["recognizer"]] += np.array(record["test"]["confusion"])
     return {
         "emotions": list(EMOTIONS),
@@ -249,6 +242,6 @@ def _compared(found: Findings) -> dict[str, Any]:
         "confusion": {name: counts.tolist() for name, counts in confusion.items()},
         "mcnemar": {
             one: {other: None if np.isnan(p) else float(f"{p:.4g}") for other, p in line.items()}
-            for one, line in found.tables["mcnemar"].to_dict("index").items()
+            for one, line in findings.tables["mcnemar"].to_dict("index").items()
         },
     }

@@ -33,7 +33,7 @@ function sortBy(heading) {
   const before = heading.getAttribute("aria-sort");
   const first = heading.dataset.better === "high" ? "descending" : "ascending";
   const order = before === first ? (first === "ascending" ? "descending" : "ascending") : first;
-  headings.forEach((each) => each.removeAttribute("aria-sort"));
+  headings.forEach((other) => other.removeAttribute("aria-sort"));
   heading.setAttribute("aria-sort", order);
   const sign = order === "ascending" ? 1 : -1;
   const key = (line) => line.cells[column].dataset.value;

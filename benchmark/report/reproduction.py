@@ -1,4 +1,4 @@
-"""The commands that make a report's records again, from what the records say of how they were made."""
+"""Commands that reproduce the records of a report, worked out from the records."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ VOTES = "path/to/fer2013new.csv"
 Options = tuple[str, ...]
 
 
-def commands(found: Findings) -> list[str]:
-    """Return the commands that make the finished records of a report and no others, as few as do.
+def commands(findings: Findings) -> list[str]:
+    """Return as few commands as possible that make the finished records of a report, and no others.
 
-    Those of other class weights that it compares are among them. Records that do not say how they were made, since an
-    earlier version made them, have no command.
+    Records of other class weights that it compares are among them. Records of an earlier version, which do not say how
+    they were made, have no command.
     """
-    said = dict.fromkeys(str(record["command"]) for record in found.done if "command" in record)
-    if said:
-        return list(said)
+    recorded = dict.fromkeys(str(record["command"]) for record in findings.done if "command" in record)
+    if recorded:
+        return list(recorded)
     schemes: dict[Options, list[str]] = {}
-    for root in scheme_roots(found.root).values() if "class_weights" in found.tables else [found.root]:
-        done = found.done if root == found.root else finished(current_records(Store(root)))
+    for root in scheme_roots(findings.root).values() if "class_weights" in findings.tables else [findings.root]:
+        done = findings.done if root == findings.root else finished(current_records(Store(root)))
         for scheme, options in _of_folder(root, done):
             schemes.setdefault(options, []).append(scheme)
-    votes = ["--ferplus", VOTES] if "ferplus" in found.tables else []
+    votes = ["--ferplus", VOTES] if "ferplus" in findings.tables else []
     return [
         shlex.join(["python", "-m", "benchmark.run", *options, *_option("--class-weight", weights, "balanced"), *votes])
         for options, weights in schemes.items()
     ]
 
 
-def unsaid(found: Findings) -> list[str]:
+def unsaid(findings: Findings) -> list[str]:
     """Return the recognizers with records that do not say how they were made."""
-    return sorted({record["recognizer"] for record in found.done if _changes(found.root, record) is None})
+    return sorted({record["recognizer"] for record in findings.done if _changes(findings.root, record) is None})
 
 
 def shown(path: Path) -> str:
-    """Return a path as it is from here, if it is below."""
+    """Return a path below the working folder as relative to it, another as it is."""
     here = Path.cwd()
     return (path.absolute().relative_to(here) if path.absolute().is_relative_to(here) else path).as_posix()
 
@@ -55,7 +55,7 @@ def _of_folder(root: Path, done: Sequence[Record]) -> Iterator[tuple[str, Option
         if all(_changes(root, record) is not None for record in runs.values()):
             names.setdefault(tuple(map(str, sorted(runs))), []).append(name)
     for seeds, of in names.items():
-        record = next(each for each in done if each["recognizer"] == of[0])
+        record = next(record for record in done if record["recognizer"] == of[0])
         results = [shown(root.parent.parent)] if root.parent.name == record["dataset"] else []
         yield (
             record["class_weight"],
@@ -76,7 +76,7 @@ def _option(name: str, values: Sequence[str], default: str = "") -> list[str]:
 
 
 def _changes(root: Path, record: Record) -> list[str] | None:
-    """Return what ``--set`` was given, or None if neither the record nor its folder's name says so."""
+    """Return the values of ``--set``, or None if neither the record nor the name of its folder says them."""
     plain = folder_name(record["protocol"]["name"], record["class_weight"], record["limit"], [])
     known: list[str] | None = record.get("changes", [] if root.name == plain or "command" in record else None)
     return known

@@ -1,1 +1,1 @@
-"""Runs: fit a recognizer, score it, store the record, and say whether a record is fresh."""
+"""Runs: fit a recognizer, score it, write the record, and tell whether a record is fresh."""

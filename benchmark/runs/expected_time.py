@@ -1,4 +1,4 @@
-"""In which order recognizers run, and how long they are expected to take: from what earlier runs took."""
+"""Expected times of runs, estimated from earlier runs, and the order in which recognizers run."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from models.files.code_digest import reached
 from models.parts import rbf_svm
 from models.registry import Entry
 
-REFERENCE = Path("fer2013", "kaggle")
+REFERENCE_FOLDER = Path("fer2013", "kaggle")
 MANY_FACES = 50_000
 
 
 def expected_seconds(roots: Iterable[Path], faces: int) -> dict[str, float]:
-    """Return how long a fit is expected to take, by recognizer; ensembles fit nothing that takes time.
+    """Return the expected seconds of a fit, by recognizer; 0 for ensembles.
 
-    The time of an earlier run is taken to grow like the faces.
+    The time is assumed to grow in proportion to the number of faces.
 
     Parameters
     ----------
     roots : iterable of Path
         Results folders; the first one with a finished run of a recognizer counts.
     faces : int
-        To be fitted on.
+        Number of faces to fit on.
     """
     expected: dict[str, float] = {}
     for root in roots:

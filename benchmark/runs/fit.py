@@ -20,7 +20,7 @@ from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Record
 from models.calibration import apply_temperature
 from models.files.arrays import seconds_saved
-from models.inference.pipeline import emotion_probabilities
+from models.inference.probabilities import emotion_probabilities
 from models.labels import EMOTIONS
 
 MB = 1e6
@@ -32,7 +32,7 @@ Predicted = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: the fitted recognizer, its probabilities, its cost."""
+    """Result of a run: the fitted recognizer, its probabilities, its cost and its training curves."""
 
     recognizer: Any
     probabilities: Probabilities
@@ -49,8 +49,8 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
     data : Dataset
     setting : Setting
     earlier : dict, optional
-        The record of the run that fitted this recognizer already: it is calibrated for this protocol, not fitted again,
-        and has cost what it cost then. The curves of its training stay with that run, since they show another
+        The record of the run that has already fitted this recognizer: it is calibrated for this protocol, not fitted
+        again, and its cost is that of the earlier run. Its training curves stay with that run, since they show another
         validation split.
     """
     valid, test = data[setting.protocol.select], data[setting.protocol.report]
@@ -70,9 +70,9 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
 
 
 def fit(recognizer: Any, data: Dataset, setting: Setting) -> float:
-    """Fit a recognizer as the protocol says, without a look at the split that is reported; return how long it took.
+    """Fit a recognizer without the reported split; return the seconds.
 
-    The seconds count the epochs of a training that was interrupted before: they must not depend on what ran when.
+    They include the epochs before an interruption, so that a resumed training costs what a whole one costs.
     """
     train, valid = data[setting.protocol.fit], data[setting.protocol.select]
     weight = class_weights(train.y, setting.class_weight)[train.y]
@@ -82,40 +82,40 @@ def fit(recognizer: Any, data: Dataset, setting: Setting) -> float:
 
 
 def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilities]]) -> Outcome:
-    """Combine the stored probabilities of members that the same setting fitted.
+    """Combine the probabilities of members that were fitted under the same setting.
 
-    The combination learns from the validation split, which ranks: so the probabilities stored for it are cross-fitted,
-    each fifth of the faces combined by what was learnt from the others. Fitting costs what all members cost;
-    predicting, what those cost that have a vote.
+    The combination learns from the validation split, which also ranks: so its validation probabilities are
+    cross-fitted, each fifth of the faces combined with weights learnt from the other four. The cost of fitting is the
+    sum over all members; that of predicting, over those with a vote.
     """
-    stored = {name: probabilities for name, (_, probabilities) in members.items()}
-    first = next(iter(stored.values()))
-    valid = {name: each.valid for name, each in stored.items()}
+    by_member = {name: probabilities for name, (_, probabilities) in members.items()}
+    first = next(iter(by_member.values()))
+    valid = {name: member.valid for name, member in by_member.items()}
     ensemble.fit(valid, first.y_valid, range(len(EMOTIONS)))
     probabilities = Probabilities(
         cross_fitted(ensemble, valid, first.y_valid, valid),
-        ensemble.combine({name: each.test for name, each in stored.items()}),
+        ensemble.combine({name: member.test for name, member in by_member.items()}),
         first.y_valid,
         first.y_test,
     )
     costs = {name: record["cost"] for name, (record, _) in members.items()}
-    cost = {"fit_seconds": sum(each["fit_seconds"] for each in costs.values())}
+    cost = {"fit_seconds": sum(member["fit_seconds"] for member in costs.values())}
     cost |= {what: sum(costs[name][what] for name in ensemble.names_) for what in ("ms_per_face", "artifact_mb")}
-    cost["peak_memory_mb"] = max(each["peak_memory_mb"] for each in costs.values())
+    cost["peak_memory_mb"] = max(member["peak_memory_mb"] for member in costs.values())
     return Outcome(ensemble, probabilities, cost, {})
 
 
 def cross_fitted(ensemble: Any, valid: Predicted, y_valid: NDArray[np.int64], voted: Predicted) -> NDArray[np.float32]:
-    """Combine what members say of validation faces, each fifth of them by what is learnt from the others.
+    """Combine the members' probabilities of validation faces, each fifth with weights learnt from the other four.
 
     Parameters
     ----------
     ensemble : Ensemble
     valid : mapping of str to ndarray of shape (n_faces, 7), dtype float32
-        From which it learns.
+        Probabilities of each member to learn from.
     y_valid : ndarray of shape (n_faces,), dtype int64
     voted : mapping like `valid`
-        What is combined: the same, or what other forms of the members say of the same faces.
+        Probabilities to combine: the same, or those of other forms of the members for the same faces.
 
     Returns
     -------
@@ -123,26 +123,26 @@ def cross_fitted(ensemble: Any, valid: Predicted, y_valid: NDArray[np.int64], vo
     """
     held_out = np.empty_like(next(iter(valid.values())))
     for out in stratified_folds(y_valid, ENSEMBLE_FOLDS):
-        known = {name: each[~out] for name, each in valid.items()}
+        known = {name: proba[~out] for name, proba in valid.items()}
         learnt = clone(ensemble).fit(known, y_valid[~out], range(len(EMOTIONS)))
-        held_out[out] = learnt.combine({name: each[out] for name, each in voted.items()})
+        held_out[out] = learnt.combine({name: proba[out] for name, proba in voted.items()})
     return held_out
 
 
-def calibration(stored: Probabilities, temperature: float) -> Record:
-    """Return the temperature of stored probabilities, and how they would score without it.
+def calibration_record(probabilities: Probabilities, temperature: float) -> Record:
+    """Return the temperature of a run, and the scores that its probabilities would have without it.
 
     Returns
     -------
     dict
         ``temperature``; of ``valid`` and ``test`` the ``ece`` and ``log_loss`` before the calibration.
     """
-    found: Record = {"temperature": temperature}
+    calibration: Record = {"temperature": temperature}
     for split in ("valid", "test"):
-        before = apply_temperature(getattr(stored, split), 1 / temperature)
-        scores = evaluate(getattr(stored, f"y_{split}"), before)
-        found[split] = {metric: scores[metric] for metric in ("ece", "log_loss")}
-    return found
+        before = apply_temperature(getattr(probabilities, split), 1 / temperature)
+        scores = evaluate(getattr(probabilities, f"y_{split}"), before)
+        calibration[split] = {metric: scores[metric] for metric in ("ece", "log_loss")}
+    return calibration
 
 
 def time_prediction(recognizer: Any, X: NDArray[np.uint8]) -> float:

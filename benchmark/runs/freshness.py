@@ -1,4 +1,4 @@
-"""Whether a run is fresh: the digest of what decides its result, and models loaded only by the code that made them."""
+"""Freshness of runs: the digest of all that decides a result, and loading a model only if it is fresh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.registry import find_recognizer
 
 
 def run_digest(record: Record, code: str) -> str:
-    """Return the digest of a run from its record, or what of it is known before, and the digest of its code."""
+    """Return the digest of a run from its record, or the part that is known before it ran, and its code's digest."""
     facts = {
         "params": record["params"],
         "code": code,
@@ -28,7 +28,7 @@ def run_digest(record: Record, code: str) -> str:
 
 
 def load_finished(root: Path, record: Record) -> Any:
-    """Return the recognizer of a finished run: the very one, by code that is still the same.
+    """Load the recognizer of a finished run, if its file and its code are still the same.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def load_finished(root: Path, record: Record) -> Any:
     Raises
     ------
     ArtifactError
-        If its file, or a member's, is missing, damaged or of another run, or the code that it needs was edited since.
+        If its file, or a member's, is missing, damaged or from another run, or its code was edited since.
     """
     recognizer = load(root / "models" / record["artifact"])
     _check(recognizer, record)
@@ -50,9 +50,9 @@ def load_finished(root: Path, record: Record) -> Any:
 
 
 def _check(recognizer: Any, record: Record | None) -> None:
-    """Raise an error unless a loaded recognizer is the record's, by code that is still the same."""
+    """Raise an error unless a loaded recognizer matches its record and its code is still the same."""
     card = recognizer.card_
     if record is None or card["sha256"] != record["artifact_sha256"]:
-        raise ArtifactError(f"{card['artifact']} is of another run than the record: run it again")
+        raise ArtifactError(f"{card['artifact']} does not match its record: run it again")
     if run_digest(record, code_digest(find_recognizer(record["recognizer"]).module)) != record["digest"]:
         raise ArtifactError(f"the code of {record['recognizer']} was edited since it ran: run it again")

@@ -1,4 +1,4 @@
-"""How fast one stored model predicts on one core: ``python -m benchmark.runs.latency results/…/cnn.h5``."""
+"""Measure how fast one model predicts on one core: ``python -m benchmark.runs.latency results/…/cnn.h5``."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from statistics import median
 from typing import Any
 
 SPEED = "speed.csv"  # what `benchmark.speed` writes
-BATCH = 64
+LATENCY_BATCH = 64
 ONE_BY_ONE = 30
 BATCHES = 7
 
 
 def measure(path: Path, *options: str) -> dict[str, float]:
-    """Return what `main` prints of a model, measured in a process of its own.
+    """Return what `main` prints for a model, measured in a process of its own.
 
     Raises
     ------
     ArtifactError
-        If the model cannot be used there.
+        If the model cannot be loaded.
     """
     command = [sys.executable, "-m", "benchmark.runs.latency", str(path), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        errors = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         from models import ArtifactError
 
-        raise ArtifactError(f"{path}: cannot be timed: {said[-1]}")
+        raise ArtifactError(f"{path}: cannot be timed: {errors[-1]}")
     return json.loads(done.stdout)
 
 
@@ -51,13 +51,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Time a model on one core: a face at a time, and in batches of 64. The faces are random.",
     )
     option = parser.add_argument
-    option("path", type=Path, help="an artifact or a copy of one; with --foreign, somebody else's .tflite or .hdf5")
-    option("--quick", action="store_true", help="of networks, the copies in eight bits")
-    option("--foreign", action="store_true", help="no model of ours: its network alone, on images of its size")
+    option("path", type=Path, help="a model file of a results folder; with --foreign, any other .tflite or .hdf5")
+    option("--quick", action="store_true", help="use the networks' files in eight bits")
+    option(
+        "--foreign",
+        action="store_true",
+        help="the file is no model of this project: time its network alone, on images of its size",
+    )
     args = parser.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):  # elsewhere, on all cores
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    # What follows counts the cores when it is imported.
+    # These libraries count the cores when they are imported.
     import numpy as np
     import psutil
 
@@ -66,16 +70,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:  # an `ArtifactError` is a ValueError
         print(f"error: {error}", file=sys.stderr)
         return 2
-    faces: np.ndarray = np.random.default_rng(0).integers(0, 256, (BATCH, *shape), dtype=np.uint8)
+    faces: np.ndarray = np.random.default_rng(0).integers(0, 256, (LATENCY_BATCH, *shape), dtype=np.uint8)
     if args.foreign:
         faces = faces.astype(np.float32) / np.float32(255)
     predict(faces[:1])
-    found = {"load_seconds": time.perf_counter() - start}
-    found["one_ms"] = 1000 * median(_seconds(predict, faces[face : face + 1]) for face in range(ONE_BY_ONE))
+    costs = {"load_seconds": time.perf_counter() - start}
+    costs["one_ms"] = 1000 * median(_seconds(predict, faces[face : face + 1]) for face in range(ONE_BY_ONE))
     predict(faces)
-    found["batch_ms"] = 1000 * median(_seconds(predict, faces) for _ in range(BATCHES)) / BATCH
-    found["memory_mb"] = psutil.Process().memory_info().rss / 1e6
-    print(json.dumps(found))
+    costs["batch_ms"] = 1000 * median(_seconds(predict, faces) for _ in range(BATCHES)) / LATENCY_BATCH
+    costs["memory_mb"] = psutil.Process().memory_info().rss / 1e6
+    print(json.dumps(costs))
     return 0
 
 

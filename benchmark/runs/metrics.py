@@ -1,4 +1,4 @@
-"""Metrics of stored probabilities against true labels."""
+"""Metrics of probabilities against true labels."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def macro_f1(right: NDArray[np.number], named: NDArray[np.number], true: NDArray
     Parameters
     ----------
     right, named, true : ndarray of shape (..., 7)
-        Of each emotion, how many faces have it and are predicted so, are predicted so, and have it.
+        Faces of each emotion that are predicted correctly, are predicted so, and have it.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def shares(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def reliability(y: NDArray[np.int64], proba: NDArray[np.floating]) -> pd.DataFrame:
-    """Return how often the most probable emotion is right, by its probability.
+    """Return the accuracy of the most probable emotion in bins of its probability.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def reliability(y: NDArray[np.int64], proba: NDArray[np.floating]) -> pd.DataFra
     Returns
     -------
     DataFrame
-        A row each of 15 equal bins of the highest probability that holds a face: ``confidence``, its mean in the bin,
-        ``accuracy`` and ``faces``.
+        A row for each of 15 equal bins of the highest probability, without empty ones: ``confidence``, its mean in the
+        bin, ``accuracy`` and ``faces``.
 
     References
     ----------

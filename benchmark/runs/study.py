@@ -14,7 +14,7 @@ from filelock import Timeout
 
 from benchmark.data import Dataset
 from benchmark.data.protocol import PROTOCOLS, Setting
-from benchmark.runs.fit import MB, Outcome, calibration, run_ensemble, run_recognizer
+from benchmark.runs.fit import MB, Outcome, calibration_record, run_ensemble, run_recognizer
 from benchmark.runs.freshness import load_finished, run_digest
 from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
@@ -178,7 +178,11 @@ class Study:
         if self.alone and not is_ensemble:
             outcome.cost["ms_per_face"] = measure(artifact)["batch_ms"]
         outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact.stat().st_size / MB
-        scores = {"valid": valid, "test": test, "calibration": calibration(found, outcome.recognizer.temperature_)}
+        scores = {
+            "valid": valid,
+            "test": test,
+            "calibration": calibration_record(found, outcome.recognizer.temperature_),
+        }
         record = {**facts, "digest": digest, "status": "ok", "error": "", "params": card["params"], **scores}
         record |= {"cost": outcome.cost, "history": outcome.history}
         record |= {"artifact": card["artifact"], "artifact_sha256": card["sha256"]}

@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face, find_faces
 from models.inference.grey_levels import PhotoError
 from models.inference.inputs import Photo, list_pictures, read_pictures
+from models.inference.probabilities import predict_by_model
 from models.inference.read_image import resize_to_face
-from models.labels import EMOTIONS, emotion_of
+from models.labels import EMOTIONS
 
 BATCH = 64
 NO_FACE = "no face"
@@ -193,69 +193,6 @@ def predict_photos(
             yield from _with_probabilities(waiting, recognizers)
             waiting = []
     yield from _with_probabilities(waiting, recognizers)
-
-
-def predict_by_model(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Return the probabilities of several recognizers for the same rows.
-
-    An ensemble reuses the probabilities of its members where the same models are among `recognizers`.
-
-    Parameters
-    ----------
-    recognizers : mapping of str to recognizer
-        By name.
-    rows : ndarray of shape (n_faces, 2304), dtype uint8
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_faces, 7), dtype float32
-        In the order of `recognizers`.
-    """
-    probabilities: dict[str, NDArray[np.float32]] = {}
-    for name in sorted(recognizers, key=lambda name: hasattr(recognizers[name], "combine")):
-        recognizer = recognizers[name]
-        members = getattr(recognizer, "members_", {})
-        if members and all(_same_model(fitted, recognizers.get(member)) for member, fitted in members.items()):
-            probabilities[name] = recognizer.combine(probabilities)
-        else:
-            probabilities[name] = emotion_probabilities(recognizer, rows)
-    return {name: probabilities[name] for name in recognizers}
-
-
-def _same_model(one: Any, other: Any) -> bool:
-    cards = [getattr(recognizer, "card_", {}) for recognizer in (one, other)]
-    return one is other or ("sha256" in cards[0] and cards[0]["sha256"] == cards[1].get("sha256"))
-
-
-def emotion_probabilities(recognizer: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return probabilities with a column for each of the seven emotions, also those that training lacked.
-
-    Raises
-    ------
-    ValueError
-        If the recognizer has other classes than emotions.
-    """
-    proba = np.zeros((len(rows), len(EMOTIONS)), np.float32)
-    proba[:, _emotion_codes(recognizer.classes_)] = recognizer.predict_proba(rows)
-    return proba
-
-
-def _emotion_codes(classes: Iterable[Any]) -> list[int]:
-    given = np.asarray(classes, dtype=object).ravel().tolist()
-    codes = [_emotion_code(label) for label in given]
-    if None in codes or len(set(codes)) < len(codes):
-        raise ValueError(
-            f"the recognizer's classes are {given}: fit it on emotions, each by one label: "
-            f"whole numbers from 0 to {len(EMOTIONS) - 1}, or names: {', '.join(EMOTIONS)}"
-        )
-    return [code for code in codes if code is not None]
-
-
-def _emotion_code(label: Any) -> int | None:
-    if isinstance(label, str):
-        return emotion_of(label)
-    whole = isinstance(label, Real) and not isinstance(label, bool)
-    return next((code for code in range(len(EMOTIONS)) if whole and code == label), None)
 
 
 def _with_probabilities(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:

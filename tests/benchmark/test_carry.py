@@ -45,7 +45,7 @@ def test_a_record_is_fresh_again_and_says_from_where_why_and_on_what_evidence(st
     assert entry["digest"] == "old"
     assert entry["commit"] == "abc123"
     assert entry["reason"] == "an edit of words"
-    assert entry["evidence"].startswith("tried on ten faces; the stored model predicts the same within ")
+    assert entry["evidence"].startswith("tried on ten faces; the saved model predicts the same within ")
     after = study.store.probabilities(record)
     np.testing.assert_allclose(after.test, before.test, atol=1e-5)
     artifact = study.store.root / "models" / record["artifact"]
@@ -68,7 +68,7 @@ def test_a_model_that_predicts_otherwise_is_refused(study, capsys):
     other = Probabilities(stored.valid, np.roll(stored.test, 1, axis=0), stored.y_valid, stored.y_test)
     study.store.write(record, other)
     assert carried(study) == 1
-    assert "predicts otherwise than its record says" in capsys.readouterr().err
+    assert "its probabilities differ from its record" in capsys.readouterr().err
     assert study.store.read("hog_svm", 0)["digest"] == "old"
 
 

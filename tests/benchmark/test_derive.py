@@ -21,6 +21,7 @@ def snapshot(root):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_what_is_deleted_comes_back_byte_for_byte(tmp_path, record, probabilities):
     store = Store(tmp_path / "kaggle")

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from benchmark.data import DataError, Split
-from benchmark.framing import SCALES, SHIFTS, found_in, from_boxes, main, measure, scene
+from benchmark.framing import SCALES, SHIFTS, detect_faces, framing_by_boxes, main, make_scene, score_framings
 from features.rows import as_images
 from models.inference.crop import Face
 
@@ -45,7 +45,7 @@ class Edge:
 @pytest.fixture
 def scenes(faces):
     generator = np.random.default_rng(0)
-    return [scene(face, generator) for face in as_images(faces["PublicTest"].X[:20])]
+    return [make_scene(face, generator) for face in as_images(faces["PublicTest"].X[:20])]
 
 
 def test_scenes_hold_the_face_at_many_places_and_sizes(scenes, faces):
@@ -58,10 +58,10 @@ def test_scenes_hold_the_face_at_many_places_and_sizes(scenes, faces):
 
 
 def test_the_framing_by_boxes_undoes_what_the_detector_does(scenes):
-    found = found_in(scenes, Perfect(scenes))
+    found = detect_faces(scenes, Perfect(scenes))
     assert all(found)
-    assert from_boxes(scenes, found) == pytest.approx((1.25, -0.1))
-    assert found_in(scenes, Blind()) == [None] * 20
+    assert framing_by_boxes(scenes, found) == pytest.approx((1.25, -0.1))
+    assert detect_faces(scenes, Blind()) == [None] * 20
 
 
 def test_accuracy_is_highest_where_crops_are_the_faces(monkeypatch, capsys):
@@ -69,16 +69,16 @@ def test_accuracy_is_highest_where_crops_are_the_faces(monkeypatch, capsys):
     images[:, 4:-4, 4:-4] = 0
     happy = Split(images.reshape(30, -1), np.full(30, 3))
     generator = np.random.default_rng(0)
-    detector = Perfect([scene(image, generator) for image in images])
+    detector = Perfect([make_scene(image, generator) for image in images])
     monkeypatch.setattr("benchmark.framing.SCALES", (1.0, 1.25))
     monkeypatch.setattr("benchmark.framing.SHIFTS", (-0.4, -0.1, 0.2))
-    table = measure({"edge": Edge()}, happy, detector)["edge"]
+    table = score_framings({"edge": Edge()}, happy, detector)["edge"]
     assert table.idxmax() == (1.25, -0.1)
     assert table.max() == 1
     assert table[1.0].max() == 0
     assert "scale 1.25, shift -0.10" in capsys.readouterr().out
     with pytest.raises(DataError, match="finds none"):
-        measure({"edge": Edge()}, happy, Blind())
+        score_framings({"edge": Edge()}, happy, Blind())
 
 
 def test_the_command_needs_models(tmp_path, capsys):

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmark.analysis.ferplus import read_votes
 from benchmark.analysis.leaderboard import leaderboard
 from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.data.ferplus import read_votes
 from benchmark.runs.record_store import Store, current_records
 from models import ArtifactError, load
 from models.artifacts import save_load as artifacts

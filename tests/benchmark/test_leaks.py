@@ -1,8 +1,9 @@
 """The reported split chooses nothing: other pixels and labels in it change no model, weight, threshold or rank."""
 
 import numpy as np
+import pytest
 
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.data import Dataset, Split
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.runs.study import Study
@@ -22,7 +23,7 @@ def chosen(data, root):
     study = Study(entries, [0], data, Setting(PROTOCOLS["kaggle"], overrides=QUICK), root)
     records = {record["recognizer"]: record for _, _, record in study.execute()}
     assert {record["status"] for record in records.values()} == {"ok"}
-    findings = find(root)
+    findings = read_findings(root)
     found = {f"probabilities {name}": study.store.probabilities(each).valid for name, each in records.items()}
     found |= {f"scores {name}": each["valid"] for name, each in records.items()}
     found |= {f"model {path.name}": sha256(path) for path in (root / "models").glob("*.joblib")}
@@ -32,6 +33,7 @@ def chosen(data, root):
     return found
 
 
+@pytest.mark.slow
 def test_the_reported_split_chooses_nothing(faces, tmp_path):
     data = faces.limited(140)
     test = data["PrivateTest"]

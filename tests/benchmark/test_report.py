@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.figures.catalogue import displays
 from benchmark.report.__main__ import main
 from benchmark.report.page import render
@@ -33,8 +33,8 @@ def root(tmp_path, record):
 
 @pytest.mark.drawn
 def test_the_page_needs_nothing_from_elsewhere(root):
-    page = render(find(root), displays(find(root)))
-    assert page == render(find(root), displays(find(root)))
+    page = render(read_findings(root), displays(read_findings(root)))
+    assert page == render(read_findings(root), displays(read_findings(root)))
     loaded = re.findall(r"<(?:script|img|link|iframe|source|use|image)[^>]*?(?:src|href)=\"([^\"]*)", page)
     assert all(address.startswith(("data:", "#")) for address in loaded), loaded
     assert "default-src 'none'" in page
@@ -43,13 +43,13 @@ def test_the_page_needs_nothing_from_elsewhere(root):
 
 
 def test_what_records_say_is_escaped(root):
-    page = render(find(root), displays(find(root)))
+    page = render(read_findings(root), displays(read_findings(root)))
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert(1)" not in page
 
 
 def test_the_numbers_of_the_page_are_those_of_the_records(root):
-    page = render(find(root), displays(find(root)))
+    page = render(read_findings(root), displays(read_findings(root)))
     numbers = json.loads(re.search(r'<script type="application/json" id="numbers">(.*?)</script>', page, re.S)[1])
     assert numbers["emotions"] == list(EMOTIONS)
     assert numbers["recall"]["good"][2][0] == 1
@@ -60,7 +60,7 @@ def test_the_numbers_of_the_page_are_those_of_the_records(root):
 
 @pytest.mark.drawn
 def test_every_figure_has_a_text_alternative(root):
-    found = find(root)
+    found = read_findings(root)
     page = render(found, displays(found))
     figures = re.findall(r"<figure id=.*?</figure>", page, re.S)
     assert len(figures) == len([stem for stem in displays(found) if stem.startswith("figures/")])
@@ -82,7 +82,7 @@ def test_every_figure_has_a_text_alternative(root):
 def test_the_page_says_how_to_make_its_records(tmp_path, record, probabilities, folder, entries, command):
     store = Store(tmp_path / folder)
     store.write(record("a", RIGHT, RIGHT, **entries), probabilities)
-    page = html.unescape(render(found := find(store.root), displays(found)))
+    page = html.unescape(render(found := read_findings(store.root), displays(found)))
     assert [line for line in page.splitlines() if "benchmark.run -" in line] == (
         [f"python -m benchmark.run {command}"] if command else []
     )
@@ -93,12 +93,13 @@ def test_the_command_names_what_the_page_shows(tmp_path, record, probabilities):
     for folder, scheme in (("kaggle", "balanced"), ("kaggle-none", "none")):
         Store(tmp_path / folder).write(record("a", RIGHT, RIGHT, class_weight=scheme), probabilities)
     Store(tmp_path / "kaggle").write(record("b", RIGHT, RIGHT), probabilities)
-    assert commands(find(tmp_path / "kaggle")) == [
+    assert commands(read_findings(tmp_path / "kaggle")) == [
         "python -m benchmark.run --only a b",
         "python -m benchmark.run --only a --class-weight none",
     ]
 
 
+@pytest.mark.slow
 def test_the_printed_commands_name_exactly_these_runs_as_fresh(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("FER2013", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -110,7 +111,7 @@ def test_the_printed_commands_name_exactly_these_runs_as_fresh(tmp_path, monkeyp
         assert run([*arguments, *base]) == 0
     (root,) = Path("my results/synthetic").iterdir()
     capsys.readouterr()
-    printed = commands(find(root))
+    printed = commands(read_findings(root))
     assert len(printed) == 2
     for command in printed:
         python, _, module, *options = shlex.split(command)
@@ -127,18 +128,19 @@ def test_the_printed_commands_name_exactly_these_runs_as_fresh(tmp_path, monkeyp
 def test_the_page_says_which_numbers_are_of_the_first_seed(tmp_path, record, probabilities):
     store = Store(tmp_path / "kaggle")
     store.write(record("a", RIGHT, RIGHT), probabilities)
-    assert "of the first seed" not in render(find(store.root), displays(find(store.root)))
+    assert "of the first seed" not in render(read_findings(store.root), displays(read_findings(store.root)))
     store.write(record("a", RIGHT, WRONG, seed=1), probabilities)
-    page = render(find(store.root), displays(find(store.root)))
+    page = render(read_findings(store.root), displays(read_findings(store.root)))
     assert "of the first seed" in page
     assert "Mean and standard deviation over seeds" in page
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_the_command_writes_the_page_and_nothing_else(root, tmp_path, capsys):
     before = sorted(root.rglob("*"))
     assert main([str(root), "--output", str(tmp_path / "out.html")]) == 0
-    assert (tmp_path / "out.html").read_text() == render(find(root), displays(find(root)))
+    assert (tmp_path / "out.html").read_text() == render(read_findings(root), displays(read_findings(root)))
     assert sorted(root.rglob("*")) == before
     assert capsys.readouterr().out.strip() == str(tmp_path / "out.html")
 
@@ -164,12 +166,12 @@ def test_faces_are_the_most_confident_errors_of_the_data(done, fewer, monkeypatc
     store, records = done
     monkeypatch.setattr("benchmark.report.__main__.load_dataset", lambda path, limit: fewer)
     assert main([str(store.root), "--faces"]) == 0
-    assert "keep it" in capsys.readouterr().err
+    assert "do not publish it" in capsys.readouterr().err
     page = (store.root / "report_faces.html").read_text()
     assert "This copy shows faces of the data" in page
     from benchmark.report.error_gallery import confident_errors
 
-    shown = {each["recognizer"]: each["faces"] for each in confident_errors(find(store.root), fewer, n=3)}
+    shown = {each["recognizer"]: each["faces"] for each in confident_errors(read_findings(store.root), fewer, n=3)}
     assert "majority" not in shown
     for record in records:
         if record["recognizer"] in shown:

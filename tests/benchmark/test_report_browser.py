@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.figures.catalogue import displays
 from benchmark.report.page import render
 
@@ -12,7 +12,7 @@ SIZES = {"wide": (1280, 900), "phone": (390, 844)}
 @pytest.fixture(scope="module")
 def address(done, tmp_path_factory):
     store, _ = done
-    found = find(store.root)
+    found = read_findings(store.root)
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(render(found, displays(found)), "utf-8")
     return path.as_uri()

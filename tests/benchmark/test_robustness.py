@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.analysis.corrupted import by_strength, marked, note, summary, trained_on
+from benchmark.analysis.corrupted import by_strength, corruption_summary, marked, note, trained_on
 from benchmark.analysis.leaderboard import finished
-from benchmark.analysis.side_tables import load_robustness
+from benchmark.analysis.side_tables import read_robustness
 from benchmark.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.robustness import main, robustness
@@ -59,7 +59,7 @@ def test_accuracy_is_of_the_corrupted_faces(faces):
 def test_the_summary_is_the_mean_over_strengths():
     columns = {f"{kind}_{strength}": [0.1 * strength] for kind in CORRUPTIONS for strength in STRENGTHS}
     table = pd.DataFrame({"faces": [9], "none": [0.8], **columns}, index=pd.Index(["a"], name="recognizer"))
-    (row,) = summary(table).to_dict("records")
+    (row,) = corruption_summary(table).to_dict("records")
     assert row["recognizer"] == "a"
     assert row["blur"] == row["mean"] == pytest.approx(0.2)
     assert row["kept"] == pytest.approx(0.25)
@@ -91,7 +91,7 @@ def test_breaking_is_ranked_by_what_nobody_was_trained_on():
     columns |= {f"blur_{strength}": [0.8, 0.0] for strength in STRENGTHS}
     names = pd.Index(["a", "b"], name="recognizer")
     table = pd.DataFrame({"faces": 9, "none": [0.8, 0.8], **columns, "trained_on": ["blur, shift", ""]}, index=names)
-    assert summary(table)["mean"].tolist() == pytest.approx([0.4, 0.6])
+    assert corruption_summary(table)["mean"].tolist() == pytest.approx([0.4, 0.6])
     shown = marked(table).set_index("recognizer")
     assert shown.loc["a", ["blur", "shift", "jpeg"]].tolist() == ["0.800*", "0.400*", "0.400"]
     assert shown.loc["b", "kept"] == "0.750"
@@ -117,7 +117,7 @@ def test_the_command_brings_table_figure_and_report_up_to_date(folder, capsys, m
     assert main([str(folder), "--faces", "40"]) == 0
     assert "without hog_svm" in capsys.readouterr().err
     store = Store(folder)
-    pd.testing.assert_frame_equal(load_robustness(store, finished(store.records())), table)
+    pd.testing.assert_frame_equal(read_robustness(store, finished(store.records())), table)
 
 
 def test_a_model_of_another_run_is_not_measured(folder, capsys):
@@ -127,7 +127,7 @@ def test_a_model_of_another_run_is_not_measured(folder, capsys):
     without_hog_svm(folder)
     assert main([str(folder)]) == 2
     error = capsys.readouterr().err
-    assert "majority: majority.joblib is of another run" in error
+    assert "majority: majority.joblib does not match its record" in error
     assert "no model of a finished run" in error
 
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_compared_is_not_kept_together(folder, monkeypatch):
     without_hog_svm(folder)
     assert main([str(folder), "--faces", "8"]) == 0
     store = Store(folder)
-    assert load_robustness(store, finished(store.records())).index.tolist() == ["majority"]
+    assert read_robustness(store, finished(store.records())).index.tolist() == ["majority"]
 
 
 def test_other_data_and_empty_folders_are_refused(folder, faces, tmp_path, monkeypatch, capsys):

@@ -226,6 +226,7 @@ def test_an_uploaded_face_is_answered_and_nothing_is_kept(open_page, served, pho
     assert_nothing_is_kept(served, "face.png")
 
 
+@pytest.mark.slow
 def test_the_webcam_is_answered_and_nothing_is_kept(open_page, served):
     page = open_page()
     page.get_by_text("Click to Access Webcam").click()

@@ -297,6 +297,7 @@ def test_a_name_in_a_figure_is_no_formula(name, face):
     plot_photo([Prediction(Photo(name, face))]).savefig(io.BytesIO())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("closed", ["", "2>&-", "2>&- <&-"])
 def test_a_full_disk_is_named_and_closed_streams_are_no_fault(model, photo, tmp_path, closed):

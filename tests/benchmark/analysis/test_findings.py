@@ -1,6 +1,6 @@
 import pytest
 
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.derive import derive, update_readme
 from benchmark.runs.freshness import run_digest
 from benchmark.runs.record_store import Store
@@ -16,9 +16,9 @@ def add(tmp_path, record, probabilities):
 
     def write(name, valid=RIGHT, **entries):
         made = record(name, valid, RIGHT, **entries)
-        made["digest"] = entries.get("digest") or run_digest(made, code_digest(f"models.{name}"))
+        made["digest"] = entries.get("digest") or run_digest(made, code_digest(f"models.recognizers.{name}"))
         sha = store.write(made, probabilities)["probabilities_sha256"]
-        return find(store.root).board.set_index("recognizer")["status"], sha
+        return read_findings(store.root).board.set_index("recognizer")["status"], sha
 
     write.root = store.root
     return write
@@ -29,7 +29,7 @@ def test_rows_that_earlier_code_made_are_marked_and_scored(add):
     add("cnn_aug", digest="earlier")
     status, _ = add("gone", digest="x")
     assert status.to_dict() == {"cnn": "ok", "cnn_aug": "stale: made by earlier code", "gone": status["cnn_aug"]}
-    assert find(add.root).board["test_accuracy"].notna().all()
+    assert read_findings(add.root).board["test_accuracy"].notna().all()
     status, _ = add("cnn", digest="earlier", seed=1)
     assert status["cnn"] == "stale: made by earlier code (seed 1)"
 

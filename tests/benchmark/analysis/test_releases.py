@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.analysis.releases import losses, scores
 from benchmark.derive import main
 from benchmark.runs.record_store import Store
@@ -25,7 +25,7 @@ def test_a_version_keeps_its_scores(tmp_path, record, probabilities, capsys):
         ["0.1.0", "PrivateTest", "a", 1.0],
         ["0.10", "PrivateTest", "a", 0.428571],
     ]
-    assert losses(table, scores(find(root))) == {}
+    assert losses(table, scores(read_findings(root))) == {}
 
 
 @pytest.mark.parametrize(

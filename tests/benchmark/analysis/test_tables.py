@@ -4,24 +4,24 @@ import pytest
 
 from benchmark.analysis.leaderboard import finished
 from benchmark.analysis.side_tables import (
-    COPIES,
     DATA_FACTS,
     FERPLUS,
+    NEAR_DUPLICATES,
     ROBUSTNESS,
-    load_copies,
-    load_data_facts,
-    load_ferplus,
-    load_robustness,
-    store_copies,
-    store_data_facts,
-    store_ferplus,
-    store_robustness,
+    read_data_facts,
+    read_ferplus,
+    read_near_duplicates,
+    read_robustness,
+    write_data_facts,
+    write_ferplus,
+    write_near_duplicates,
+    write_robustness,
 )
 from benchmark.analysis.stored_models import choose
-from benchmark.analysis.summaries import summary, verdicts, weights_summary
-from benchmark.analysis.tables import analyse, calibration, without_copies
+from benchmark.analysis.summaries import score_summary, verdicts, weights_summary
+from benchmark.analysis.tables import analyse, calibration_table, without_copies
 from benchmark.data import Dataset
-from benchmark.data.near_duplicates import Copies
+from benchmark.data.near_duplicates import NearDuplicates
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.derive import derive
 from benchmark.runs.record_store import Probabilities, Store
@@ -47,7 +47,7 @@ def test_a_faces_copies_are_left_out(probabilities):
     flags = np.array([True, False, False, False, False, False, False])
     wrong = probabilities.test[[1, 1, 2, 3, 4, 5, 5]]
     runs = {"a": type(probabilities)(probabilities.valid, wrong, probabilities.y_valid, probabilities.y_test)}
-    table = without_copies(runs, Copies(fit=flags, select=~flags & False, near=flags[::-1])).loc["a"]
+    table = without_copies(runs, NearDuplicates(fit=flags, select=~flags & False, near=flags[::-1])).loc["a"]
     assert table["n_faces"].to_dict() == {"nothing": 7, "fit": 6, "exact": 6, "near": 5}
     assert table["accuracy"].to_dict() == pytest.approx({"nothing": 5 / 7, "fit": 5 / 6, "exact": 5 / 6, "near": 1})
     assert table.loc["near", "accuracy_drop"] == pytest.approx(5 / 7 - 1)
@@ -132,65 +132,65 @@ def test_a_test_split_of_copies_alone_still_has_a_board(faces, tmp_path):
     setting = Setting(PROTOCOLS["kaggle"])
     study = Study([recognizers()["majority"]], [0], copied, setting, tmp_path)
     records = [record for _, _, record in study.execute()]
-    store_copies(study.store, copied, setting.protocol)
+    write_near_duplicates(study.store, copied, setting.protocol)
     tables = analyse(study.store, records)
     assert tables["copies"].index.tolist() == [("majority", "nothing")]
-    assert "without_exact_copies" not in summary(tables)
+    assert "without_exact_copies" not in score_summary(tables)
 
 
 def test_copies_are_kept_for_their_data_only(faces, stored):
     store, _ = stored
     data = faces.limited(100)
-    store_copies(store, data, PROTOCOLS["kaggle"])
-    kept = load_copies(store, data.fingerprint)
+    write_near_duplicates(store, data, PROTOCOLS["kaggle"])
+    kept = read_near_duplicates(store, data.fingerprint)
     assert kept.fit.shape == (len(data["PrivateTest"]),)
-    assert load_copies(store, "other") is None
+    assert read_near_duplicates(store, "other") is None
     path = store.root / "runs" / "copies.npz"
     for content in (path.read_bytes()[:-30], b"junk", b""):
         path.write_bytes(content)
-        assert load_copies(store, data.fingerprint) is None
-    store_copies(store, data, PROTOCOLS["kaggle"])
-    assert load_copies(store, data.fingerprint) is not None
+        assert read_near_duplicates(store, data.fingerprint) is None
+    write_near_duplicates(store, data, PROTOCOLS["kaggle"])
+    assert read_near_duplicates(store, data.fingerprint) is not None
 
 
 def test_what_other_code_made_is_made_again_and_never_shown(faces, stored, votes, monkeypatch, capsys):
     store, records = stored
     data = faces.limited(100)
-    store_copies(store, data, PROTOCOLS["kaggle"])
-    store_data_facts(store, data)
-    store_ferplus(store, records, votes)
+    write_near_duplicates(store, data, PROTOCOLS["kaggle"])
+    write_data_facts(store, data)
+    write_ferplus(store, records, votes)
     table = pd.DataFrame({"faces": 7, "amounts": "few", "none": [0.5]}, index=pd.Index(["a"], name="recognizer"))
-    store_robustness(store, records, table)
-    files = {file: (store.root / file).read_bytes() for file in (COPIES, DATA_FACTS, FERPLUS, ROBUSTNESS)}
+    write_robustness(store, records, table)
+    files = {file: (store.root / file).read_bytes() for file in (NEAR_DUPLICATES, DATA_FACTS, FERPLUS, ROBUSTNESS)}
 
     def shown():
-        facts = load_data_facts(store, data.fingerprint) or None
+        facts = read_data_facts(store, data.fingerprint) or None
         return (
-            load_copies(store, data.fingerprint),
+            read_near_duplicates(store, data.fingerprint),
             facts,
-            load_ferplus(store, records),
-            load_robustness(store, records),
+            read_ferplus(store, records),
+            read_robustness(store, records),
         )
 
     assert all(each is not None for each in shown())
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("benchmark.analysis.side_tables.code_digest", lambda module: f"edited {module}")
     assert all(each is None for each in shown())
-    assert capsys.readouterr().err.count("is left out, since other data, runs or code made it") == 4
-    store_copies(store, data, PROTOCOLS["kaggle"])
-    store_data_facts(store, data)
-    store_ferplus(store, records, votes)
-    store_robustness(store, records, table.rename(index={"a": "b"}))
+    assert capsys.readouterr().err.count("is left out, since it was made by other code or from other data or runs") == 4
+    write_near_duplicates(store, data, PROTOCOLS["kaggle"])
+    write_data_facts(store, data)
+    write_ferplus(store, records, votes)
+    write_robustness(store, records, table.rename(index={"a": "b"}))
     assert all(each is not None for each in shown())
-    assert load_robustness(store, records).index.tolist() == ["b"], "what other code measured is not beside it"
+    assert read_robustness(store, records).index.tolist() == ["b"], "what other code measured is not beside it"
     assert capsys.readouterr().err == ""
     assert all((store.root / file).read_bytes() != before for file, before in files.items())
 
 
 def test_ferplus_scores_the_run_and_the_labels(stored, votes):
     store, records = stored
-    store_ferplus(store, records, votes)
-    table = load_ferplus(store, records)
+    write_ferplus(store, records, votes)
+    table = read_ferplus(store, records)
     assert table.index.tolist() == ["(FER2013 labels)", "a", "b"]
     assert table["accuracy"].tolist() == pytest.approx([6 / 7] * 3)
     # FER+ sees two Surprise faces, one of which is labelled Fear.
@@ -198,13 +198,13 @@ def test_ferplus_scores_the_run_and_the_labels(stored, votes):
     assert table.loc["(FER2013 labels)", "agreement_Surprise"] == 1
     assert table.loc["(FER2013 labels)", "recall_Surprise"] == 0.5
     rerun = {**records[1], "probabilities_sha256": "new"}
-    assert load_ferplus(store, [records[0], rerun]).index.tolist() == ["(FER2013 labels)", "a"]
+    assert read_ferplus(store, [records[0], rerun]).index.tolist() == ["(FER2013 labels)", "a"]
 
 
 def test_the_summary_has_a_row_a_recognizer(stored, votes):
     store, records = stored
-    store_ferplus(store, records, votes)
-    table = summary(analyse(store, records))
+    write_ferplus(store, records, votes)
+    table = score_summary(analyse(store, records))
     assert table["recognizer"].tolist() == ["a", "b"]
     assert table["accuracy"].tolist() == ["1.000 [1.000, 1.000]"] * 2
     assert table["ferplus_accuracy"].tolist() == ["0.857", "0.857"]
@@ -240,9 +240,9 @@ def test_calibration_is_shown_before_and_after(record):
     before = {"ece": 0.3, "log_loss": 2.5}
     found = {"temperature": 4.4, "valid": before, "test": before}
     done = [record("net", RIGHT, RIGHT, calibration=found), record("elsewhere", RIGHT, RIGHT)]
-    row = calibration(done).loc["net"].to_dict()
+    row = calibration_table(done).loc["net"].to_dict()
     assert row["temperature"] == 4.4
     assert row["ece_before"] == 0.3
     assert row["log_loss_before"] == 2.5
     assert row["ece"] == done[0]["test"]["ece"]
-    assert list(calibration(done).index) == ["net"]
+    assert list(calibration_table(done).index) == ["net"]

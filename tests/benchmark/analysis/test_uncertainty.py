@@ -69,9 +69,15 @@ def test_accuracy_of_many_faces_is_nearly_normal():
     ("metric", "score"),
     [
         ("accuracy", accuracy_score),
-        ("macro_f1", lambda y, p: f1_score(y, p, labels=range(7), average="macro", zero_division=0)),
-        ("balanced_accuracy", balanced_accuracy_score),
-        ("recall_Fear", lambda y, p: recall_score(y, p, labels=[2], average="macro")),
+        pytest.param(
+            "macro_f1",
+            lambda y, p: f1_score(y, p, labels=range(7), average="macro", zero_division=0),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("balanced_accuracy", balanced_accuracy_score, marks=pytest.mark.slow),
+        pytest.param(
+            "recall_Fear", lambda y, p: recall_score(y, p, labels=[2], average="macro"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_agrees_with_scipy_resampling_faces_with_all_their_predictions(metric, score):
@@ -102,6 +108,7 @@ def test_seeds_that_err_on_different_faces_narrow_the_interval():
     assert mean["high"] - mean["low"] < 0.6 * (first["high"] - first["low"])
 
 
+@pytest.mark.slow
 def test_the_truth_is_covered_about_as_often_as_promised():
     covered = []
     for seed in range(200):

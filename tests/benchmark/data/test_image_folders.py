@@ -118,7 +118,7 @@ def test_folders_of_numbers_need_to_be_said(table, tmp_path):
     write_copy(expected, tmp_path)
     for emotion in tmp_path.glob("t*/*"):
         emotion.rename(emotion.with_name(order[emotion_of(emotion.name)]))
-    with pytest.raises(DataError, match=r"test/1: a number says no emotion: .*--labels 1=surprise 2=fear"):
+    with pytest.raises(DataError, match=r"test/1: a number names no emotion: .*--labels 1=surprise 2=fear"):
         load_dataset(tmp_path)
     said = [f"0{number}={name}" for number, name in zip(order, EMOTIONS, strict=True)]
     dataset = load_dataset(tmp_path, labels=parse_labels(said))
@@ -185,7 +185,7 @@ def test_what_is_digested_is_what_is_read(table, tmp_path):
 def test_a_link_to_nothing_is_named(table, tmp_path):
     write_copy(table.dataset(), tmp_path)
     (tmp_path / "train" / "happy" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(DataError, match=r"train/happy/gone\.png: cannot be read .*take it away"):
+    with pytest.raises(DataError, match=r"train/happy/gone\.png: cannot be read .*remove it"):
         load_dataset(tmp_path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmark import run
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.analysis.stored_models import choose
 from benchmark.analysis.tables import drops
 from benchmark.data import DataError
@@ -161,7 +161,7 @@ def test_what_is_fresh_is_not_scored_again(crops, results, monkeypatch):
     monkeypatch.setattr(
         "benchmark.evaluate.predict_by_model", lambda models, X: {} if not models else pytest.fail("again")
     )
-    monkeypatch.setattr("benchmark.evaluate.derive", find)
+    monkeypatch.setattr("benchmark.evaluate.derive", read_findings)
     assert main(arguments) == 0
     assert json.loads(path.read_text("utf-8"))["finished"] == finished
     (crops / "test" / "contempt" / "2.png").write_bytes((crops / "loose.png").read_bytes())
@@ -235,8 +235,8 @@ def test_folders_of_numbers_need_to_be_said(crops, results, capsys, monkeypatch)
         folder.rename(folder.with_name("7" if label is None else f"{label + 10}"))
     arguments = [str(crops), "--cropped", "--models", "majority", "--results", str(results)]
     assert main(arguments) == 2
-    assert "test/10: a number says no emotion" in capsys.readouterr().err
-    monkeypatch.setattr("benchmark.evaluate.derive", find)
+    assert "test/10: a number names no emotion" in capsys.readouterr().err
+    monkeypatch.setattr("benchmark.evaluate.derive", read_findings)
     labels = [f"{label + 10}={emotion.lower()}" for label, emotion in enumerate(EMOTIONS)]
     assert main([*arguments, "--labels", *labels]) == 0
     record = Store(results / "web-photos" / "outside-cropped").read("majority", 0)

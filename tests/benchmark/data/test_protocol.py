@@ -34,7 +34,7 @@ def test_protocols_never_select_on_what_they_report():
     for protocol in PROTOCOLS.values():
         assert len({protocol.fit, protocol.select, protocol.report}) == 3
     assert (PROTOCOLS["kaggle"].select, PROTOCOLS["kaggle"].report) == ("PublicTest", "PrivateTest")
-    assert (PROTOCOLS["seed"].select, PROTOCOLS["seed"].report) == ("PrivateTest", "PublicTest")
+    assert (PROTOCOLS["course"].select, PROTOCOLS["course"].report) == ("PrivateTest", "PublicTest")
 
 
 def test_whatever_sets_runs_apart_shows_in_the_path():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmark import figures
-from benchmark.analysis.findings import find
+from benchmark.analysis.findings import read_findings
 from benchmark.figures.catalogue import displays
 from benchmark.figures.style import to_svg
 from benchmark.runs.record_store import Probabilities, Store
@@ -24,7 +24,7 @@ def found(tmp_path, record):
         cost = {"fit_seconds": 1.0, "ms_per_face": ms, "artifact_mb": 2.0, "peak_memory_mb": 1.0}
         probabilities = Probabilities(sure, sure[test] * 0.93 + 0.01, y, y)
         store.write(record(name, RIGHT, test, cost=cost), probabilities)
-    return find(store.root)
+    return read_findings(store.root)
 
 
 def test_the_front_holds_what_nothing_faster_reaches(found):
@@ -45,11 +45,12 @@ def test_the_training_curve_marks_the_epoch_that_was_kept(tmp_path, record, prob
     history = {name: [0.5, 0.7, 0.6] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
     for name, params in (("stopped", {"patience": 1}), ("fixed", {"epochs": 3})):
         store.write(record(name, RIGHT, RIGHT, history=history, params=params), probabilities)
-    drawn = displays(find(store.root))
+    drawn = displays(read_findings(store.root))
     assert drawn["figures/training_stopped_seed0"].kept == 2
     assert drawn["figures/training_fixed_seed0"].kept == 3
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_the_same_twice_as_png_and_as_svg(found, tmp_path):
     drawn = displays(found)
     assert len(drawn) == 8

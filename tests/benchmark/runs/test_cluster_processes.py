@@ -17,7 +17,7 @@ pytest.importorskip("distributed", reason="needs Dask: pip install -e '.[cluster
 
 from benchmark.run import main
 from benchmark.runs.record_store import Store
-from models.files.code_digest import PACKAGES
+from models.files.code_reader import PACKAGES
 
 pytestmark = pytest.mark.slow
 

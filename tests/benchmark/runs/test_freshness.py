@@ -10,7 +10,7 @@ from models import ArtifactError
 @pytest.fixture
 def folder(tmp_path, record, probabilities, monkeypatch):
     """A results folder with the records of a vote and its member, and the models that are loaded from it, by file."""
-    monkeypatch.setattr("benchmark.runs.freshness.find", lambda name: SimpleNamespace(module=name))
+    monkeypatch.setattr("benchmark.runs.freshness.find_recognizer", lambda name: SimpleNamespace(module=name))
     monkeypatch.setattr("benchmark.runs.freshness.code_digest", lambda module: f"code of {module}")
     models = {}
     monkeypatch.setattr("benchmark.runs.freshness.load", lambda path: models[path.name])
@@ -31,7 +31,7 @@ def test_the_model_of_a_record_is_loaded(folder):
 def test_a_member_of_another_run_is_refused(folder):
     root, models = folder
     models["member.joblib"].card_["sha256"] = "other"
-    with pytest.raises(ArtifactError, match=r"member\.joblib is of another run"):
+    with pytest.raises(ArtifactError, match=r"member\.joblib does not match its record"):
         load_finished(root, Store(root).read("vote", 0))
 
 
@@ -47,5 +47,5 @@ def test_a_member_of_edited_code_is_refused(folder, monkeypatch):
 def test_a_member_without_a_record_is_refused(folder):
     root, _ = folder
     Store(root).path("member", 0).unlink()
-    with pytest.raises(ArtifactError, match="another run than the record"):
+    with pytest.raises(ArtifactError, match="does not match its record"):
         load_finished(root, Store(root).read("vote", 0))

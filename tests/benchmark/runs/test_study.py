@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-import models
+import models.recognizers
 from benchmark.data import Dataset, Split
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.runs import study as study_module
@@ -114,7 +114,7 @@ class NoValidation(type(recognizers()["majority"].make())):
 def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_protocols(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(NoValidation, "fits", 0)
     monkeypatch.setattr("models.registry.find_recognizer", lambda name: entry)
-    monkeypatch.setattr("benchmark.runs.freshness.find", lambda name: entry)
+    monkeypatch.setattr("benchmark.runs.freshness.find_recognizer", lambda name: entry)
     entry = Entry("majority", "floor", NoValidation)
 
     def run(protocol, **options):
@@ -123,14 +123,14 @@ def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_prot
         return study, next(study.execute())[2]
 
     _, first = run("kaggle")
-    study, second = run("seed")
+    study, second = run("course")
     assert NoValidation.fits == 1
     assert second["cost"]["fit_seconds"] == first["cost"]["fit_seconds"]
     assert second["protocol"]["report"] == "PublicTest"
     assert second["test"]["confusion"] == first["valid"]["confusion"]
     list(study.execute(rerun=True))
     assert NoValidation.fits == 2, "--rerun fits anew"
-    run("seed", class_weight="none")
+    run("course", class_weight="none")
     assert NoValidation.fits == 3, "other class weights are another fit"
     artifact = tmp_path / "kaggle" / "models" / first["artifact"]
     artifact.write_bytes(b"damaged")
@@ -147,8 +147,8 @@ def test_what_a_record_depends_on_makes_it_stale(faces, tmp_path, monkeypatch):
     assert first.state(run, rerun=True) == "rerun"
     assert make_study(faces, tmp_path, class_weight="none").state(run) == "stale"
     assert make_study(faces.limited(200), tmp_path).state(run) == "stale"
-    seed = Study([run.entry], [0], faces, Setting(PROTOCOLS["seed"]), tmp_path)
-    assert seed.state(run) == "stale"
+    course = Study([run.entry], [0], faces, Setting(PROTOCOLS["course"]), tmp_path)
+    assert course.state(run) == "stale"
     assert make_study(faces, tmp_path, overrides={"majority": {"random_state": 3}}).state(run) == "stale"
     monkeypatch.setattr(study_module, "code_digest", lambda module: "edited")
     assert first.state(run) == "fresh", "what was imported runs, whatever the files say now"
@@ -224,7 +224,7 @@ def test_a_missing_package_is_a_skip_with_its_reason(faces, tmp_path):
 
 def test_a_file_that_cannot_be_imported_is_reported(tmp_path, monkeypatch, faces):
     (tmp_path / "torn.py").write_text("import no_such_package\n\n@recognizer(family='classical')\ndef torn(): ...\n")
-    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    monkeypatch.setattr(models.recognizers, "__path__", [*models.recognizers.__path__, str(tmp_path)])
     importlib.invalidate_caches()
     entry = recognizers()["torn"]
     assert "no_such_package" in entry.error
@@ -233,9 +233,10 @@ def test_a_file_that_cannot_be_imported_is_reported(tmp_path, monkeypatch, faces
     assert state == "broken"
     assert record["status"] == "failed"
     assert "no_such_package" in record["error"]
-    sys.modules.pop("models.torn", None)
+    sys.modules.pop("models.recognizers.torn", None)
 
 
+@pytest.mark.slow
 def test_a_training_is_kept_until_its_record_is_stored(faces, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "cache"))
     study = make_study(faces.limited(70), tmp_path / "results", ["cnn"], overrides={"cnn": {"epochs": 2}})

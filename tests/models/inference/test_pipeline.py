@@ -13,7 +13,8 @@ from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models.inference.crop import Face
 from models.inference.inputs import Photo
-from models.inference.pipeline import emotion_probabilities, predict_by_model, predict_images, predict_photos
+from models.inference.pipeline import predict_images, predict_photos
+from models.inference.probabilities import emotion_probabilities, predict_by_model
 from models.recognizers.majority import Majority
 from models.recognizers.soft_voting import SoftVoting
 

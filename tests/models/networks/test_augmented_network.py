@@ -109,6 +109,7 @@ def test_validation_faces_change_nothing_but_the_history(split):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_the_power_of_the_weights_counts(split):
     X, y = split
     weight = np.where(y == 0, 9.0, 1.0)

@@ -79,6 +79,7 @@ def test_results_do_not_depend_on_what_the_user_set_before(saved, expected, sett
     assert {variable.dtype for variable in fitted.network_.trainable_variables} == {"float32"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [ODD, {"floatx": "bfloat16"}])
 def test_any_configuration_file_of_keras_gives_the_same(saved, tmp_path, content):
     (tmp_path / "keras.json").write_text(json.dumps(content))
@@ -93,6 +94,7 @@ def test_a_backend_that_is_not_there_is_named(saved, tmp_path, backend, words):
     assert "its card" not in said.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_without_a_standard_error_it_works_and_no_file_becomes_it(saved, tmp_path):
     taken = f"import os; os.close(2); own = open({str(tmp_path / 'own')!r}, 'w'); assert own.fileno() == 2\n"
     code = f"import sys; sys.stderr = sys.__stderr__ = None\n{taken}{PREDICT}\nprint('mine', file=own)"
