@@ -17,10 +17,10 @@ from benchmark.data.image_folders import parse_labels
 from benchmark.data.photo_folders import OutsideSet, read_outside
 from benchmark.derive import derive
 from benchmark.runs.expected_time import REFERENCE_FOLDER
+from benchmark.runs.fit import environment
 from benchmark.runs.interruption import until_stopped
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Record, Store
-from benchmark.runs.study import environment
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
 from models.inference.probabilities import predict_by_model

@@ -12,9 +12,9 @@ from tqdm.auto import tqdm
 
 from benchmark.analysis.stored_models import choose
 from benchmark.data import DataError
+from benchmark.runs.fit import environment
 from benchmark.runs.latency import SPEED, measure
 from benchmark.runs.record_store import Record, Store
-from benchmark.runs.study import environment
 from models import ArtifactError
 from models.artifacts.forms import EIGHT_BITS, FLOAT32, split_suffix
 from models.files.atomic import explain

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import sys
 import time
@@ -18,10 +20,12 @@ from benchmark.data import Dataset
 from benchmark.data.protocol import Setting, class_weights, stratified_folds
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Record
+from models.artifacts.cards import versions
 from models.calibration import apply_temperature
 from models.files.arrays import seconds_saved
 from models.inference.probabilities import emotion_probabilities
 from models.labels import EMOTIONS
+from models.networks.processor import has_bfloat16, processor
 
 MB = 1e6
 TIMED_BATCHES = 5
@@ -172,3 +176,9 @@ def peak_memory_mb() -> float:
 
     unit = 1 if sys.platform == "darwin" else 1024  # bytes of what `getrusage` counts
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB
+
+
+def environment() -> Record:
+    """Return what a run is made with."""
+    machine = {"platform": platform.platform(), "processor": processor(), "bfloat16": has_bfloat16()}
+    return {**machine, "cores": os.cpu_count(), "versions": versions()}

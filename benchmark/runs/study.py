@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,17 +12,15 @@ from filelock import Timeout
 
 from benchmark.data import Dataset
 from benchmark.data.protocol import PROTOCOLS, Setting
-from benchmark.runs.fit import MB, Outcome, calibration_record, run_ensemble, run_recognizer
+from benchmark.runs.fit import MB, Outcome, calibration_record, environment, run_ensemble, run_recognizer
 from benchmark.runs.freshness import load_finished, run_digest
 from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.own_process import do_alone
 from benchmark.runs.record_store import Probabilities, Record, Store
-from models.artifacts.cards import versions
 from models.artifacts.save_load import ArtifactError, save
 from models.files.code_digest import code_digest
 from models.networks.checkpoint import delete_finished_checkpoints
-from models.networks.processor import has_bfloat16, processor
 from models.registry import Entry
 
 # What the card of a model says of its run.
@@ -244,9 +240,3 @@ class Study:
             "changes": self.setting.changes,
             "environment": environment(),
         }
-
-
-def environment() -> Record:
-    """Return what a run is made with."""
-    machine = {"platform": platform.platform(), "processor": processor(), "bfloat16": has_bfloat16()}
-    return {**machine, "cores": os.cpu_count(), "versions": versions()}

@@ -21,7 +21,7 @@ from models.files.code_reader import PACKAGES
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SLEEPER = """
 import os, time
 from pathlib import Path
@@ -49,7 +49,7 @@ class Processes:
         self.folder, self.code, self.started = folder, folder / "code", []
         for package in PACKAGES:
             shutil.copytree(ROOT / package, self.code / package, ignore=shutil.ignore_patterns("__pycache__"))
-        (self.code / "models" / "sleeper.py").write_text(SLEEPER, "utf-8")
+        (self.code / "models" / "recognizers" / "sleeper.py").write_text(SLEEPER, "utf-8")
         (folder / "begun").mkdir()
         file = folder / "scheduler.json"
         self.dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
@@ -64,7 +64,8 @@ class Processes:
         self.dask("worker", self.address, "--nthreads", "1", nanny)
 
     def job(self, *arguments, scheduler=True):
-        program = "import sys, pytest; from benchmark import cluster, run; from tests.undrawn import undraw; "
+        program = "import sys, pytest; from benchmark import run; from benchmark.runs import cluster; "
+        program += "from tests.undrawn import undraw; "
         program += "undraw(pytest.MonkeyPatch()); cluster.PATIENCE = 3; sys.exit(run.main(sys.argv[1:]))"
         command = [sys.executable, "-c", program, "--only", *arguments, "--limit", "100", "--results", "here"]
         command += ["--scheduler", self.address] if scheduler else []
