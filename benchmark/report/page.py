@@ -206,7 +206,7 @@ def _labels(findings: Findings) -> dict[str, float]:
     if "agreement_Fear" not in findings.tables.get("ferplus", ()):
         return {}
     row = findings.tables["ferplus"].loc[LABELS_ROW]
-    return {"all": row["accuracy_all_faces"], "clear": row["accuracy"], "faces": int(row["n_faces"])} | {
+    return {"all": row["accuracy_all_faces"], "with_majority": row["accuracy"], "faces": int(row["n_faces"])} | {
         emotion: row[f"agreement_{emotion}"] for emotion in EMOTIONS
     }
 
