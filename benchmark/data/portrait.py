@@ -143,7 +143,7 @@ def _draw_mouth(pen: _Pen, person: SimpleNamespace, au: list[float]) -> None:
 def _photograph(image: Image.Image, rng: np.random.Generator, spread: float) -> NDArray[np.uint8]:
     """Return the drawing as under a light from one side, with a camera's blur, noise and contrast."""
     # Spots of a person's own, without which two persons would be near-duplicates.
-    spots = Image.fromarray(rng.normal(0, 14 * spread, (16, 16)).astype(np.float32)).resize(image.size)
+    spots = Image.fromarray(rng.normal(0, 10 * spread, (12, 12)).astype(np.float32)).resize(image.size)
     spotted = Image.fromarray(np.clip(np.asarray(image, float) + np.asarray(spots), 0, 255).astype(np.uint8))
     blurred = spotted.filter(ImageFilter.GaussianBlur(spread * rng.uniform(0.1, 0.9)))
     pixels = np.asarray(blurred, float) * (1 + spread * rng.normal(0, 0.2) * np.linspace(-1, 1, IMAGE_SIDE))
