@@ -31,6 +31,7 @@ def finished(request, tmp_path_factory):
     return study.store, request.param
 
 
+@pytest.mark.slow
 def test_every_form_of_a_model_is_timed(finished, capsys):
     store, names = finished
     assert speed.main([str(store.root)]) == 0

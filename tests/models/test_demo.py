@@ -214,6 +214,7 @@ def png(image):
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_an_uploaded_face_is_answered_and_nothing_is_kept(open_page, served, photo, size):
     page = open_page(size)

@@ -265,6 +265,7 @@ def odd(tmp_path, photo):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
 def test_every_name_is_written_to_every_console(model, odd, encoding):
     done = subprocess.run(

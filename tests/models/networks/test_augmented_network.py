@@ -124,6 +124,7 @@ def test_the_power_of_the_weights_counts(split):
     assert none[:, 0].mean() + 0.1 < root[:, 0].mean() < full[:, 0].mean()
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_or_read_stops_no_training(split, tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")

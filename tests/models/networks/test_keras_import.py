@@ -193,6 +193,7 @@ def test_a_vote_is_saved_without_its_members(vote):
     assert vote.with_suffix(".skops").stat().st_size < 10_000
 
 
+@pytest.mark.slow
 def test_a_started_process_takes_a_model_along(vote):
     for exact in (True, False):
         recognizer = load(vote, exact=exact)
