@@ -234,7 +234,7 @@ def _compared(findings: Findings) -> dict[str, Any]:
         "emotions": list(EMOTIONS),
         "recall": {
             name: [
-                [None if np.isnan(value) else round(value, 4) for value in scores.loc[(name, f"recall_{emotion}")]]
+                [None if np.isnan(value) else round(value, 6) for value in scores.loc[(name, f"recall_{emotion}")]]
                 for emotion in EMOTIONS
             ]
             for name in names
