@@ -69,7 +69,6 @@ def run_recognizer(recognizer: Any, data: Dataset, setting: Setting, earlier: Re
         valid.y.copy(),
         test.y.copy(),
     )
-    cost["ms_per_face"] = time_prediction(recognizer, valid.X)
     return Outcome(recognizer, probabilities, cost, getattr(recognizer, "history_", {}))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 SPEED = "speed.csv"  # what `benchmark.speed` writes
 LATENCY_BATCH = 64
 ONE_BY_ONE = 30
-BATCHES = 7
+BATCHES = 5
 
 
 def measure(path: Path, *options: str) -> dict[str, float]:
