@@ -1,4 +1,4 @@
-"""Everything derived from records: ``python -m benchmark.derive results/fer2013/kaggle``."""
+"""Make all that is derived from records: ``python -m benchmark.derive results/fer2013/kaggle``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from benchmark.analysis.class_weights import ablation_summary
+from benchmark.analysis.class_weight_ablation import ablation_summary
 from benchmark.analysis.findings import Findings, read_findings
 from benchmark.analysis.leaderboard import COLUMNS, to_markdown
 from benchmark.analysis.releases import add_release

@@ -1,4 +1,4 @@
-"""The main job: ``python -m benchmark.run --all``."""
+"""The main job, fit and score recognizers: ``python -m benchmark.run --all``."""
 
 from __future__ import annotations
 

@@ -16,19 +16,19 @@ from benchmark.runs.fit import environment
 from benchmark.runs.latency import SPEED, measure
 from benchmark.runs.record_store import Record, Store
 from models import ArtifactError
-from models.artifacts.forms import EIGHT_BITS, FLOAT32, split_suffix
+from models.artifacts.formats import EIGHT_BITS, FLOAT32, split_suffix
 from models.files.atomic import explain
 
 EXACT, QUICK = "exact", "8 bits"
 LITERT_SUFFIXES = {"32 bits": FLOAT32, QUICK: EIGHT_BITS}
 
 
-def forms(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]:
-    """Yield the forms of the model of a finished run that its results folder holds.
+def formats(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]:
+    """Yield the formats of the model of a finished run that its results folder holds.
 
     Yields
     ------
-    form : str
+    format : str
         ``exact``, the model of the leaderboard; of a network ``32 bits`` and ``8 bits``, its LiteRT files; of an
         ensemble of networks ``8 bits``, with the LiteRT files of its members.
     path : Path
@@ -39,10 +39,10 @@ def forms(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]:
     members = [Store(root).read(name, record["seed"]) for name in record.get("members", {})]
     networks = [member["artifact"] for member in members if member and member["artifact"].endswith(".h5")]
     yield EXACT, folder / record["artifact"], []
-    for form, suffix in LITERT_SUFFIXES.items():
+    for file_format, suffix in LITERT_SUFFIXES.items():
         copy = _copy(folder, record["artifact"], suffix)
         if record["artifact"].endswith(".h5") and copy.exists():
-            yield form, copy, []
+            yield file_format, copy, []
     if networks and all(_copy(folder, artifact, EIGHT_BITS).exists() for artifact in networks):
         yield QUICK, folder / record["artifact"], ["--quick"]
 
@@ -63,20 +63,20 @@ def speed(root: Path, records: Mapping[str, Record]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each form of a model: ``recognizer``, ``form`` and what `benchmark.runs.latency.main` prints.
+        A row for each format of a model: ``recognizer``, ``format`` and what `benchmark.runs.latency.main` prints.
 
     Raises
     ------
     DataError
         If none can be loaded.
     """
-    jobs = [(name, *job) for name, record in records.items() for job in forms(root, record)]
+    jobs = [(name, *job) for name, record in records.items() for job in formats(root, record)]
     rows = []
-    for name, form, path, options in tqdm(jobs, unit="model", disable=None, leave=False):
+    for name, file_format, path, options in tqdm(jobs, unit="model", disable=None, leave=False):
         try:
-            rows.append({"recognizer": name, "form": form, **measure(path, *options)})
+            rows.append({"recognizer": name, "format": file_format, **measure(path, *options)})
         except ArtifactError as error:
-            print(f"note: without {name}, {form}: {error}", file=sys.stderr)
+            print(f"note: without {name}, {file_format}: {error}", file=sys.stderr)
     if not rows:
         raise DataError(f"{root}/models: no model of a finished run: python -m benchmark.run --rerun makes them")
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Calibration: one temperature for all probabilities of a recognizer, chosen on validation faces."""
+"""Temperature scaling: fit one temperature per recognizer on validation faces, and apply it."""
 
 from __future__ import annotations
 

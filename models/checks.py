@@ -1,4 +1,4 @@
-"""Checks of faces, labels and weights before a fit, so that errors come from here and not from a library."""
+"""Check faces, labels and weights before a fit, so that errors name our input, not a library."""
 
 from __future__ import annotations
 

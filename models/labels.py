@@ -1,4 +1,4 @@
-"""The seven emotions of FER2013, in the order of its labels, and other names that people give them."""
+"""The seven emotions of FER2013 in the order of its labels, and the folder names that mean each."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from tests.undrawn import undraw
+from tests.without_figures import undraw
 
 if TYPE_CHECKING:
     from benchmark.data import Dataset
@@ -44,7 +44,7 @@ def faces() -> Dataset:
 @pytest.fixture(params=["float32", "mixed_bfloat16"])
 def precision(request: pytest.FixtureRequest) -> str:
     """Each that networks train in; for small ones, since bfloat16 takes ten times as long where it is emulated."""
-    from models.networks.processor import has_bfloat16
+    from models.networks.cpu import has_bfloat16
 
     if request.param == "mixed_bfloat16" and os.environ.get("ONEDNN_MAX_CPU_ISA") and not has_bfloat16():
         pytest.skip("ONEDNN_MAX_CPU_ISA keeps oneDNN from bfloat16 numbers, which TensorFlow leaves to it all the same")

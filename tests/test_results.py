@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.analysis.class_weights import scheme_roots
+from benchmark.analysis.class_weight_ablation import scheme_roots
 from benchmark.analysis.releases import RELEASES, losses, scores
 from benchmark.derive import derive, update_readme
 from benchmark.figures.catalogue import displays

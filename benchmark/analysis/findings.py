@@ -1,4 +1,4 @@
-"""All that the records of one results folder say: tables, figures and the report start from it."""
+"""All that the records of a results folder say: figures, tables and the report start from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.analysis.class_weights import class_weight_ablation, scheme_roots
+from benchmark.analysis.class_weight_ablation import class_weight_ablation, scheme_roots
 from benchmark.analysis.leaderboard import by_seed, equal_seeds, finished, leaderboard
 from benchmark.analysis.side_tables import read_data_facts
 from benchmark.analysis.summaries import verdicts

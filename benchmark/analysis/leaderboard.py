@@ -1,4 +1,4 @@
-"""The leaderboard: a pure function from records to a table."""
+"""The leaderboard: its columns and ranking, a pure function from records to a table."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TEXT_COLUMNS = (
     "ensemble",
     "member",
     "what",
-    "form",
+    "format",
     "processor",
     "protocol",
     "caveat",

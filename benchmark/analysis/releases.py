@@ -1,4 +1,4 @@
-"""Scores of the released versions, to notice what a new one loses: ``releases.csv`` beside the results folders.
+"""Scores of each released version, in `releases.csv`, to notice where a new version scores lower.
 
 The reported split identifies the protocol, so that a protocol can be renamed.
 """

@@ -1,4 +1,4 @@
-"""Side tables: near-duplicates, FER+, corrupted faces and data facts, written where the data are, read where not.
+"""Stored tables of near-duplicates, FER+, corrupted faces and data facts, so that deriving needs no data.
 
 A side table names its data or runs and the code that made it; one that other code made is left out, with a note.
 """

@@ -1,4 +1,4 @@
-"""Tables that say how far the scores can be trusted, computed from the probabilities of finished runs."""
+"""The analysis tables of a results folder, computed from its finished runs and its side tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: reported faces whose photograph is also among the faces for fitting or selecting.
+"""Near-duplicates: reported faces whose photograph also occurs in the splits that fit or select.
 
 A near-duplicate is the same photograph [1]_ shifted by up to 3 pixels, mirrored, encoded anew, or changed in brightness
 or contrast. Any two faces agree in their coarse light and shade, so a Gaussian blur of each face is subtracted; two

@@ -1,4 +1,4 @@
-"""Protocols, class weights and settings: runs can be compared only where these are equal."""
+"""Protocols, class weights and settings: what all runs of a results folder have in common."""
 
 from __future__ import annotations
 

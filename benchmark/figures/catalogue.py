@@ -1,4 +1,4 @@
-"""List the figures of a results folder, each with the table that it draws."""
+"""All figures of a results folder, each with its table; report/template.html places them on the page."""
 
 from __future__ import annotations
 

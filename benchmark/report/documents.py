@@ -1,4 +1,4 @@
-"""Markdown documents with tables between markers: put in the tables that the records say."""
+"""Put tables from the records between the markers in README.md and other Markdown documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.analysis.class_weights import ablation_summary
+from benchmark.analysis.class_weight_ablation import ablation_summary
 from benchmark.analysis.corrupted import marked, note
 from benchmark.analysis.findings import Findings
 from benchmark.analysis.leaderboard import to_markdown

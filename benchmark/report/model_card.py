@@ -1,4 +1,4 @@
-"""The model card: for people who want to use the fitted models of a results folder, and ask whether they should."""
+"""The model card of a results folder: what to know before using its fitted models."""
 
 from __future__ import annotations
 

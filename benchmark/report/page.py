@@ -1,4 +1,4 @@
-"""Render the findings as one self-contained HTML page, which works offline."""
+"""Render the findings as one self-contained HTML page; most of its text is in template.html."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.class_weights import ablation_summary
+from benchmark.analysis.class_weight_ablation import ablation_summary
 from benchmark.analysis.corrupted import marked, note
 from benchmark.analysis.ferplus import LABELS_ROW
 from benchmark.analysis.findings import Findings

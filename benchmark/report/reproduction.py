@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.analysis.class_weights import scheme_roots
+from benchmark.analysis.class_weight_ablation import scheme_roots
 from benchmark.analysis.findings import Findings
 from benchmark.analysis.leaderboard import by_seed, finished
 from benchmark.data.protocol import folder_name

@@ -25,7 +25,7 @@ from models.calibration import apply_temperature
 from models.files.arrays import seconds_saved
 from models.inference.probabilities import emotion_probabilities
 from models.labels import EMOTIONS
-from models.networks.processor import has_bfloat16, processor
+from models.networks.cpu import has_bfloat16, processor
 
 MB = 1e6
 TIMED_BATCHES = 5

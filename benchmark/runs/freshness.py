@@ -1,4 +1,4 @@
-"""Freshness of runs: the digest of all that decides a result, and loading a model only if it is fresh."""
+"""What makes a run stale: the digest of all that decides its result; loads only models that are fresh."""
 
 from __future__ import annotations
 

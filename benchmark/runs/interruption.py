@@ -1,4 +1,4 @@
-"""Ending a long job by Ctrl-C or SIGTERM, for sure."""
+"""End a long job reliably on Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line of the main job takes, and which recognizers and parameters it means."""
+"""Options of `benchmark.run`, and the recognizers and parameters that they choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in a process of its own: its memory and its times are its own, and its end takes nothing with it."""
+"""Do a run in a process of its own: memory and time are its own, and a crash ends only that run."""
 
 from __future__ import annotations
 

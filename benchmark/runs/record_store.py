@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from models.artifacts.forms import SUFFIXES, split_suffix
+from models.artifacts.formats import SUFFIXES, split_suffix
 from models.files.atomic import sha256, write_json, write_whole
 from models.labels import EMOTIONS
 

@@ -1,4 +1,4 @@
-"""A study: the runs of some recognizers under one setting, each done once and stored."""
+"""A study: the runs of some recognizers under one setting; tells stale runs from fresh ones, and does them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from models.artifacts.forms import SUFFIXES, loadable_files, split_suffix
+from models.artifacts.formats import SUFFIXES, loadable_files, split_suffix
 from models.labels import EMOTIONS
 
 CARD_FORMAT = 2

@@ -11,7 +11,7 @@ from typing import Any
 
 import models.registry
 from models.artifacts.cards import ArtifactError, make_card, read_card
-from models.artifacts.forms import COPY_SUFFIXES, UnsafeError, loadable_files, read_artifact, write_artifact
+from models.artifacts.formats import COPY_SUFFIXES, UnsafeError, loadable_files, read_artifact, write_artifact
 from models.files.atomic import sha256, write_json
 from models.networks.keras_import import KerasError
 from models.parts.ensemble import Ensemble

@@ -1,4 +1,4 @@
-"""Writing whole files, their SHA-256, and error messages that say how to fix a refused file."""
+"""Write whole files, compute their SHA-256, and turn an OSError into a message that says the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which file suffixes are pictures and which are videos."""
+"""Pillow plug-ins (HEIC, AVIF, JPEG XL), and which suffixes are pictures, raw files and videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training after each epoch, so that an interrupted training resumes."""
+"""Checkpoint of a network's training: the saved state from which an interrupted training resumes."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from models.base import BaseRecognizer
 from models.files.arrays import cache_dir
 from models.files.code_digest import code_digest
 from models.networks.checkpoint import Checkpoint
+from models.networks.cpu import has_bfloat16
 from models.networks.keras_import import import_keras, keras_settings
-from models.networks.processor import has_bfloat16
 from models.networks.training import shuffled_batches, train
 
 PREDICT_BATCH = 256

@@ -1,4 +1,4 @@
-"""Training of a network, epoch by epoch, resumed where it was interrupted."""
+"""The training loop of a network: epoch by epoch, continued from its checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PCA and support vector machine that learn from faces and their mirror images for the cost of the faces alone."""
+"""PCA and SVM that learn from faces and their mirror images at the cost of the faces alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floor of the benchmark: the accuracy of a guess that ignores the face."""
+"""The floor of the benchmark: the frequencies of the training labels, for every face."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ def test_a_record_is_fresh_again_and_says_from_where_why_and_on_what_evidence(st
     assert load(artifact).card_["temperature"] == record["calibration"]["temperature"]
 
 
+@pytest.mark.slow
 def test_what_is_fresh_is_left_alone_and_a_second_entry_comes_behind_the_first(study, capsys):
     assert carried(study) == 0
     assert "fresh" in capsys.readouterr().out

@@ -157,7 +157,7 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
         f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n<!-- speed: {tmp_path.as_posix()} -->\n<!-- end -->\n"
     )
-    (tmp_path / "speed.csv").write_text("recognizer,form,one_ms,memory_mb\na,exact,1.5,1234.5\n")
+    (tmp_path / "speed.csv").write_text("recognizer,format,one_ms,memory_mb\na,exact,1.5,1234.5\n")
     found = derive(root)
     update_readme([readme], [found])
     text = readme.read_text()

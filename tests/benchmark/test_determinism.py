@@ -15,7 +15,7 @@ from benchmark.runs.record_store import Store
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--limit", "100", "--set", "lbp_xgb.n_estimators=20", "cnn.epochs=2", "cnn_aug.epochs=1", "cnn_deep.epochs=1"]
-JOB = [sys.executable, "-m", "tests.undrawn", "benchmark.run", "--all"]
+JOB = [sys.executable, "-m", "tests.without_figures", "benchmark.run", "--all"]
 MEASURED = ("cost", "finished")
 
 

@@ -32,7 +32,7 @@ NETWORK = ["--only", "cnn_aug", "--limit", "100", "--set"]
 
 
 def start(arguments, results, **options):
-    return start_module("tests.undrawn", "benchmark.run", *arguments, "--results", results, **options)
+    return start_module("tests.without_figures", "benchmark.run", *arguments, "--results", results, **options)
 
 
 def start_module(*arguments, **options):
@@ -136,7 +136,7 @@ def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp
     description = start_module("benchmark.data", "describe", "--figure", tmp_path / "classes.png")
     while job.poll() is None:
         readers = [
-            start_module("tests.undrawn", "benchmark.report", root),
+            start_module("tests.without_figures", "benchmark.report", root),
             start_module("models.predict", photo, "--whole", "--results", root),
         ]
         for reader in readers:
@@ -146,7 +146,7 @@ def test_readers_meanwhile_find_whole_files_and_disturb_nothing(undisturbed, tmp
             assert reader.returncode == 0 or "error: " in errors
     assert job.returncode == 0, job.stderr.read()
     assert description.wait() == 0, description.stderr.read()
-    last = [("tests.undrawn", "benchmark.report", root), ("models.predict", photo, "--results", root)]
+    last = [("tests.without_figures", "benchmark.report", root), ("models.predict", photo, "--results", root)]
     for reader in [start_module(*arguments) for arguments in last]:
         assert reader.wait() == 0, reader.stderr.read()
     assert unharmed(root) == unharmed(undisturbed[0])
@@ -216,6 +216,7 @@ class Slow(type(recognizers()["majority"].make())):
         super()._fit(*arrays)
 
 
+@pytest.mark.slow
 def test_two_at_once_do_no_run_twice_and_both_end_with_all(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(Slow, "fits", 0)
     entries = [Entry(name, "floor", Slow) for name in ("one", "two", "three")]

@@ -35,7 +35,7 @@ def finished(request, tmp_path_factory):
 def test_every_form_of_a_model_is_timed(finished, capsys):
     store, names = finished
     assert speed.main([str(store.root)]) == 0
-    table = pd.read_csv(store.root.parent / speed.SPEED, index_col=["recognizer", "form"])
+    table = pd.read_csv(store.root.parent / speed.SPEED, index_col=["recognizer", "format"])
     expected = {(name, "exact") for name in names}
     expected |= {(name, form) for name in names if name.startswith("cnn") for form in ("32 bits", "8 bits")}
     expected |= {(name, "8 bits") for name in names if name.startswith("soft")}

@@ -14,7 +14,7 @@ from benchmark.data.synthetic import draw_face
 from models import EMOTIONS, load
 from models.artifacts import save_load as artifacts
 from models.calibration import apply_temperature, best_temperature
-from models.networks.processor import has_bfloat16
+from models.networks.cpu import has_bfloat16
 from models.registry import recognizers
 
 pytestmark = pytest.mark.trains

@@ -240,6 +240,7 @@ def test_the_webcam_is_answered_and_nothing_is_kept(open_page, served):
     assert_nothing_is_kept(served, "*.png")
 
 
+@pytest.mark.slow
 def test_junk_and_bombs_get_a_message_and_the_page_lives_on(open_page, photo):
     page = open_page()
     for name, content, words in (

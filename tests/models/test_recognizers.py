@@ -11,8 +11,8 @@ from sklearn.svm import SVC
 from models import ArtifactError, load
 from models.artifacts.save_load import save
 from models.files.streams import silenced_stderr
+from models.networks.cpu import has_bfloat16, processor
 from models.networks.keras_import import import_keras
-from models.networks.processor import has_bfloat16, processor
 from models.parts.pairwise_coupling import PairwiseCalibrator, couple_pairwise
 from models.parts.rbf_svm import RbfSVM, pairwise_coefficients
 from models.recognizers.cnn import CNN
@@ -83,9 +83,7 @@ def test_cnn_predicts_in_float32_whatever_it_trained_in(faces, precision):
     ],
 )
 def test_bfloat16_is_multiplied_where_the_processor_can_and_the_library_may(flags, highest, multiplies, monkeypatch):
-    monkeypatch.setattr(
-        "models.networks.processor._cpuinfo", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n"
-    )
+    monkeypatch.setattr("models.networks.cpu._cpuinfo", lambda: f"model name\t: a processor\nflags\t\t: {flags}\n")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
     assert has_bfloat16() is multiplies and processor() == "a processor"
 

@@ -8,6 +8,7 @@ from benchmark.data.describe import describe
 pytestmark = pytest.mark.data
 
 
+@pytest.mark.slow
 def test_facts_of_the_real_fer2013():
     dataset = load_dataset()
     assert (dataset.name, dataset.note) == ("fer2013", "")

@@ -65,7 +65,7 @@ class Processes:
 
     def job(self, *arguments, scheduler=True):
         program = "import sys, pytest; from benchmark import run; from benchmark.runs import cluster; "
-        program += "from tests.undrawn import undraw; "
+        program += "from tests.without_figures import undraw; "
         program += "undraw(pytest.MonkeyPatch()); cluster.PATIENCE = 3; sys.exit(run.main(sys.argv[1:]))"
         command = [sys.executable, "-c", program, "--only", *arguments, "--limit", "100", "--results", "here"]
         command += ["--scheduler", self.address] if scheduler else []

@@ -24,6 +24,7 @@ def alone(entry, faces, root):
     return Study([entry], [0], faces, Setting(PROTOCOLS["kaggle"]), root, alone=True)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_run_and_time_that_of_one_core(faces, tmp_path):
     waste = bytearray(500_000_000)  # of this process, which is no concern of the run's
     assert waste.count(0)

@@ -129,7 +129,7 @@ def test_a_model_that_its_card_does_not_describe_is_an_error(saved, monkeypatch)
     def read(path):
         raise TypeError("unexpected parameter")
 
-    monkeypatch.setattr("models.artifacts.forms.read_skops", read)
+    monkeypatch.setattr("models.artifacts.formats.read_skops", read)
     with pytest.raises(ArtifactError, match="does not match its card"):
         load(saved)
 
@@ -188,7 +188,7 @@ def test_a_copy_that_cannot_be_made_is_said_and_the_training_saved(saved, monkey
         raise error
 
     recognizer = load(saved)
-    monkeypatch.setattr("models.artifacts.forms.write_skops", fail)
+    monkeypatch.setattr("models.artifacts.formats.write_skops", fail)
     with pytest.warns(UserWarning, match=r"majority\.joblib is saved, but not its copy majority\.skops .*--rerun"):
         artifacts.save(recognizer, saved.parent, "majority", {"recognizer": "majority"})
     assert sorted(path.name for path in saved.parent.iterdir()) == ["majority.joblib", "majority.json"]

@@ -133,6 +133,7 @@ def test_in_a_forked_process_keras_is_an_error_instead_of_waiting_for_ever(saved
         assert quick.predict_proba(FACES).shape == (3, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_fork_is_noticed(saved, tmp_path):
     code = """

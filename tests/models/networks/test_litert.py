@@ -9,7 +9,7 @@ import pytest
 
 from models import ArtifactError, load
 from models.artifacts import save_load as artifacts
-from models.artifacts.forms import EIGHT_BITS, FLOAT32
+from models.artifacts.formats import EIGHT_BITS, FLOAT32
 from models.files.atomic import sha256
 from models.networks.litert import LiteNetwork
 from models.recognizers.cnn import CNN

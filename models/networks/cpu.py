@@ -1,4 +1,4 @@
-"""The processor: its name, and whether it multiplies bfloat16 numbers."""
+"""The CPU: its name, and whether it computes in bfloat16."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmark.analysis.class_weights import ablation_summary, class_weight_ablation, scheme_roots
+from benchmark.analysis.class_weight_ablation import ablation_summary, class_weight_ablation, scheme_roots
 from benchmark.derive import derive
 from benchmark.runs.record_store import Probabilities, Store
 

@@ -1,4 +1,4 @@
-"""Ablation of the class weights: the same recognizers fitted under each scheme, compared from their records."""
+"""Ablation of class weights: compares records of the same recognizers fitted under each scheme."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from benchmark.analysis.stored_models import choose
 from benchmark.analysis.tables import drops
 from benchmark.data import DataError
 from benchmark.data.image_folders import parse_labels
-from benchmark.data.photo_folders import read_outside
+from benchmark.data.outside_set import read_outside
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.evaluate import main
 from benchmark.runs.record_store import Store

@@ -1,4 +1,4 @@
-"""File formats of a saved recognizer: reading and writing each.
+"""Formats of a saved recognizer (joblib, skops, HDF5, LiteRT): which to load first, reading, writing.
 
 =================  ================================================================================================
 ``.joblib``        A classical model or an ensemble, exact. It can run code when it is read.

@@ -1,6 +1,6 @@
 """A job without figures, which have tests of their own: to draw them takes most of the time.
 
-``python -m tests.undrawn benchmark.run --all``
+``python -m tests.without_figures benchmark.run --all``
 """
 
 import runpy
