@@ -40,7 +40,7 @@ class PatchSVM(BaseRecognizer):
     -----
     The probabilities are calibrated on the validation split, as those of `models.recognizers.hog_svm.HogSVM`.
     Patch sizes, cell sizes, the number of components, C and gamma were chosen by the trials in
-    results/fer2013/trials.md ("Classical descriptions").
+    results/fer2013/trials.md ("Classical descriptors").
     """
 
     def __init__(
