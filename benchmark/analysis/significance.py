@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -16,6 +17,7 @@ from benchmark.analysis.uncertainty import as_labels
 Predictions = Mapping[str, ArrayLike | Mapping[int, ArrayLike]]
 Right = Mapping[int, NDArray[np.bool_]]
 ALPHA = 0.05
+POWER = 0.8
 EXACT_BELOW = 25
 
 
@@ -72,8 +74,8 @@ def versus_best(y: ArrayLike, predictions: Predictions, best: str) -> pd.DataFra
     -------
     DataFrame
         A row for each other recognizer, in the order of `predictions`: ``only_best_right`` and ``only_other_right``
-        (faces), ``p``, ``p_holm`` and ``distinguishable``, whether ``p_holm`` is below `ALPHA`. One that shares no seed
-        with the best has no numbers and counts as no comparison.
+        (faces), ``p``, ``p_holm`` and ``distinguishable``, whether ``p_holm`` is below `ALPHA`, and ``detectable``,
+        from `detectable_difference`. One that shares no seed with the best has no numbers and counts as no comparison.
 
     Raises
     ------
@@ -96,7 +98,36 @@ def versus_best(y: ArrayLike, predictions: Predictions, best: str) -> pd.DataFra
     tested = table["p"].dropna()
     table["p_holm"] = pd.Series(multipletests(tested, method="holm")[1] if len(tested) else [], tested.index, float)
     table["distinguishable"] = table["p_holm"] < ALPHA
+    n_faces, differing = len(as_labels(y)), table[counts].sum(axis=1, skipna=False).astype(float)
+    table["detectable"] = [detectable_difference(n_faces, number / n_faces) for number in differing]
     return table
+
+
+def detectable_difference(n_faces: int, differing: float) -> float:
+    """Return the smallest difference in accuracy that McNemar's test finds with a probability of `POWER`.
+
+    Parameters
+    ----------
+    n_faces : int
+    differing : float
+        Share of the faces that only one of the two recognizers gets right.
+
+    Returns
+    -------
+    float
+        At the level `ALPHA`, not corrected for the number of tests; NaN where `differing` is NaN.
+
+    References
+    ----------
+    R. J. Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43,
+    1987. https://doi.org/10.2307/2531961
+    """
+    level, power = norm.ppf([1 - ALPHA / 2, POWER])
+    difference = 0.0
+    for _ in range(20):
+        rest = np.sqrt(max(differing - difference**2, 0.0))
+        difference = float((level * np.sqrt(differing) + power * rest) / np.sqrt(n_faces))
+    return difference
 
 
 def _right(y: ArrayLike, predictions: Predictions) -> dict[str, Right]:

@@ -20,7 +20,7 @@ from benchmark.analysis.per_class import (
 )
 from benchmark.analysis.side_tables import read_ferplus, read_near_duplicates, read_robustness
 from benchmark.analysis.significance import mcnemar_matrix, versus_best
-from benchmark.analysis.uncertainty import intervals, over_seeds
+from benchmark.analysis.uncertainty import first_places, intervals, over_seeds
 from benchmark.data.near_duplicates import NearDuplicates
 from benchmark.runs.metrics import evaluate, reliability
 from benchmark.runs.record_store import Probabilities, Record, Store
@@ -42,7 +42,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
     -------
     dict of str to DataFrame
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
-        ``reliability``, ``calibration`` where records have it; of the weak classes
+        ``first_places``, ``reliability``, ``calibration`` where records have it; of the weak classes
         ``recall_at_precision``, ``precision_recall``, ``average_precision`` and ``confusions``; ``ensemble_weights``
         where there are ensembles; ``drop`` where the faces are no test split of the data fitted on; ``copies``,
         ``ferplus``, ``robustness`` where their side tables are there.
@@ -61,6 +61,7 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         "mcnemar": mcnemar_matrix(y, decided),
         "versus_best": _with_seed(versus_best(y, decided, next(iter(decided))), runs),
         "seeds": over_seeds(done),
+        "first_places": first_places(y, {name: np.stack([*seeds.values()]) for name, seeds in decided.items()}),
         "reliability": _by_recognizer(
             {name: reliability(y, run.test.astype(float)) for name, run in first_runs.items()}
         ),

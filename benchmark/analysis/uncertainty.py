@@ -22,10 +22,11 @@ METRICS = (*OVERALL, *(f"recall_{emotion}" for emotion in EMOTIONS))
 def intervals(
     y: ArrayLike, predictions: ArrayLike, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
 ) -> pd.DataFrame:
-    """Return percentile bootstrap intervals of a recognizer's scores, over the faces it was tested on.
+    """Return percentile bootstrap intervals of a recognizer's scores, over the test faces and over the seeds.
 
-    The intervals hold for fitted recognizers: they say what other faces would have changed, not other seeds. Several
-    seeds are resampled together, a face with all its predictions, for they were tested on the same faces.
+    With one seed the intervals say what other faces would have changed, not what another training would. Of several
+    seeds each resample draws as many with replacement, and the same faces for all of them. So few seeds show less than
+    their whole spread: by a factor of the square root of (n_seeds - 1) / n_seeds.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def intervals(
     https://doi.org/10.1201/9780429246593
     """
     labels = np.stack([as_labels(y), *map(as_labels, np.atleast_2d(predictions))])
-    resampled = np.mean(_resampled(labels, n_resamples, seed), axis=0)
+    resampled = _mean_of_drawn(_resampled(labels, n_resamples, seed), seed)
     single = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[one])) for one in labels[1:]]
     return _percentiles([fmean(scores[metric] for scores in single) for metric in METRICS], resampled, level)
 
@@ -91,6 +92,37 @@ def paired_differences(
     scores = [_named(evaluate(labels[0], np.eye(N_EMOTIONS)[predicted])) for predicted in labels[1:]]
     first, second = _resampled(labels, n_resamples, seed)
     return _percentiles([scores[0][metric] - scores[1][metric] for metric in METRICS], first - second, level)
+
+
+def first_places(
+    y: ArrayLike, predictions: Mapping[str, ArrayLike], n_resamples: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Return how often each recognizer is the first, in bootstrap resamples of the faces and of the seeds.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_faces,), dtype int
+        True labels.
+    predictions : mapping of str to array-like of shape (n_faces,) or (n_seeds, n_faces), dtype int
+        Predicted labels of each recognizer.
+    n_resamples, seed
+        As for `intervals`, which has the reference too.
+
+    Returns
+    -------
+    DataFrame
+        Index recognizer; columns ``accuracy`` and ``macro_f1``: the share of the resamples in which it has the highest
+        score. Recognizers that are first together share that resample.
+    """
+    seeds = {name: np.atleast_2d(values) for name, values in predictions.items()}
+    labels = np.stack([as_labels(y), *(as_labels(one) for rows in seeds.values() for one in rows)])
+    resampled = iter(_resampled(labels, n_resamples, seed))
+    ranked = ["accuracy", "macro_f1"]
+    columns = [METRICS.index(metric) for metric in ranked]
+    scores = np.stack([_mean_of_drawn([next(resampled) for _ in rows], seed)[:, columns] for rows in seeds.values()])
+    is_first = scores == scores.max(axis=0)
+    shares = (is_first / is_first.sum(axis=0)).mean(axis=1)
+    return pd.DataFrame(shares, index=pd.Index(seeds, name="recognizer"), columns=ranked)
 
 
 def over_seeds(records: Iterable[Record]) -> pd.DataFrame:
@@ -144,6 +176,13 @@ def _resampled(labels: NDArray[np.int64], n_resamples: int, seed: int) -> list[N
     drawn = np.random.default_rng(seed).multinomial(n_faces, counts / n_faces, size=n_resamples)
     truth, *predicted = kinds
     return [_scores(_confusion(drawn, truth, one)) for one in predicted]
+
+
+def _mean_of_drawn(scores: Sequence[NDArray[np.floating]], seed: int) -> NDArray[np.floating]:
+    """Return the mean score, (n_resamples, 10), over seeds drawn with replacement anew for each resample."""
+    n_seeds = len(scores)
+    drawn = np.random.default_rng((seed, n_seeds)).multinomial(n_seeds, [1 / n_seeds] * n_seeds, len(scores[0]))
+    return np.mean(scores, axis=0) if n_seeds == 1 else np.einsum("ns,snm->nm", drawn / n_seeds, scores)
 
 
 def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], level: float) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.analysis.significance import mcnemar_matrix, versus_best
+from benchmark.analysis.significance import detectable_difference, mcnemar_matrix, versus_best
 
 
 def guesses(n_faces, n_seeds=1, seed=0, hit=0.6):
@@ -96,7 +96,7 @@ def test_predictions_of_other_faces_are_refused():
 
 def test_counts_against_the_best():
     table = versus_best(*against(9, 2), best="best")
-    assert list(table) == ["only_best_right", "only_other_right", "p", "p_holm", "distinguishable"]
+    assert list(table) == ["only_best_right", "only_other_right", "p", "p_holm", "distinguishable", "detectable"]
     assert list(table.index) == ["other"]
     assert table.loc["other", ["only_best_right", "only_other_right"]].tolist() == [9, 2]
     assert table.loc["other", "p"] == table.loc["other", "p_holm"] == p_value(9, 2)
@@ -126,6 +126,22 @@ def test_holm_agrees_with_statsmodels_and_the_matrix():
     assert table["p_holm"].tolist() == corrected.tolist()
     assert table["distinguishable"].tolist() == reject.tolist()
     assert set(reject) == {True, False}
+
+
+@pytest.mark.parametrize(("n_faces", "differing"), [(3589, 0.2), (3589, 0.05), (400, 0.3)])
+def test_the_detectable_difference_is_found_with_the_power_that_it_promises(n_faces, differing):
+    difference = detectable_difference(n_faces, differing)
+    rng = np.random.default_rng(0)
+    shares = [(differing + difference) / 2, (differing - difference) / 2]
+    counts = rng.multinomial(n_faces, [*shares, 1 - differing], size=4000)[:, :2]
+    # The test without its correction for continuity, which the formula leaves out too.
+    z = np.abs(counts[:, 0] - counts[:, 1]) / np.sqrt(counts.sum(axis=1))
+    assert (z > 1.96).mean() == pytest.approx(0.8, abs=0.025)
+
+
+def test_two_points_are_what_the_test_split_can_show_of_unlike_recognizers():
+    assert detectable_difference(3589, 0.2) == pytest.approx(0.021, abs=0.0005)
+    assert np.isnan(detectable_difference(3589, np.nan)) and detectable_difference(3589, 0.0) == 0
 
 
 def test_the_best_alone_has_no_comparison():

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
-from benchmark.analysis.uncertainty import METRICS, intervals, over_seeds, paired_differences
+from benchmark.analysis.uncertainty import METRICS, first_places, intervals, over_seeds, paired_differences
 from benchmark.runs.metrics import evaluate
 from models.labels import EMOTIONS
 
@@ -80,11 +80,11 @@ def test_accuracy_of_many_faces_is_nearly_normal():
         ),
     ],
 )
-def test_agrees_with_scipy_resampling_faces_with_all_their_predictions(metric, score):
-    y, predictions = guesses(140, n_seeds=2)
+def test_agrees_with_scipy_resampling_faces(metric, score):
+    y, predictions = guesses(140)
     reference = stats.bootstrap(
         (y, *predictions),
-        lambda y, *predictions: np.mean([score(y, one) for one in predictions]),
+        score,
         paired=True,
         vectorized=False,
         method="percentile",
@@ -102,10 +102,34 @@ def test_the_same_predictions_twice_tell_no_more():
     pd.testing.assert_frame_equal(intervals(y, [predictions, predictions]), intervals(y, predictions))
 
 
-def test_seeds_that_err_on_different_faces_narrow_the_interval():
-    y, predictions = guesses(700, n_seeds=5)
-    mean, first = intervals(y, predictions).loc["accuracy"], intervals(y, predictions[0]).loc["accuracy"]
-    assert mean["high"] - mean["low"] < 0.6 * (first["high"] - first["low"])
+def test_the_interval_covers_faces_and_seeds():
+    y, hits = np.zeros(400, int), np.array([0.4, 0.6, 0.8])
+    predictions = np.stack([np.arange(400) >= 400 * hit for hit in hits]).astype(int)
+    row = intervals(y, predictions).loc["accuracy"]
+    of_seeds, of_faces = np.var(hits) / 3, 0.58 * 0.42 / 400  # the same faces are the easy ones for all three
+    assert row["estimate"] == pytest.approx(0.6)
+    assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * np.sqrt(of_seeds + of_faces), rel=0.15)
+    faces_alone = intervals(y, predictions[1]).loc["accuracy"]
+    assert row["high"] - row["low"] > 2 * (faces_alone["high"] - faces_alone["low"])
+
+
+def test_who_is_first_how_often():
+    y = np.zeros(100, int)
+    right_on = {"more": range(60), "as_more": range(60), "fewer": range(40), "others": range(40, 100)}
+    predictions = {name: np.where(np.isin(np.arange(100), faces), 0, 1) for name, faces in right_on.items()}
+    table = first_places(y, predictions)
+    assert table.sum().to_dict() == pytest.approx({"accuracy": 1, "macro_f1": 1})
+    assert table.loc["more", "accuracy"] == table.loc["as_more", "accuracy"] == pytest.approx(0.25, abs=0.03)
+    assert table.loc["others", "accuracy"] == pytest.approx(0.5, abs=0.05)
+    assert table.loc["fewer", "accuracy"] < 0.01
+
+
+def test_a_recognizer_is_first_by_each_of_its_seeds():
+    y = np.zeros(1000, int)
+    both = np.stack([y, y + 1])  # all right, all wrong
+    assert first_places(y, {"sure": (np.arange(1000) >= 900).astype(int), "moody": both}).loc[
+        "moody", "accuracy"
+    ] == pytest.approx(0.25, abs=0.04)
 
 
 @pytest.mark.slow
