@@ -48,6 +48,7 @@ TEXT_COLUMNS = (
     "format",
     "processor",
     "protocol",
+    "extra_data",
     "caveat",
     "source",
 )
