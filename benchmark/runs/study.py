@@ -12,15 +12,7 @@ from filelock import Timeout
 
 from benchmark.data import Dataset
 from benchmark.data.protocol import PROTOCOLS, Setting
-from benchmark.runs.fit import (
-    MB,
-    Outcome,
-    calibration_record,
-    environment,
-    run_ensemble,
-    run_recognizer,
-    time_prediction,
-)
+from benchmark.runs.fit import Outcome, calibration_record, environment, run_ensemble, run_recognizer, time_prediction
 from benchmark.runs.freshness import load_finished, run_digest
 from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
@@ -180,8 +172,10 @@ class Study:
         card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
         artifact = self.store.root / "models" / card["artifact"]
         if not is_ensemble:
-            outcome.cost["ms_per_face"] = self._ms_per_face(outcome.recognizer, artifact)
-        outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact.stat().st_size / MB
+            faces = self.data[facts["protocol"]["select"]].X
+            milliseconds = measure(artifact)["batch_ms"] if self.alone else time_prediction(outcome.recognizer, faces)
+            outcome.cost["ms_per_face"] = milliseconds
+        outcome.cost["artifact_mb"] = outcome.cost.get("artifact_mb", 0.0) + artifact.stat().st_size / 1e6
         calibration = calibration_record(predicted, outcome.recognizer.temperature_)
         record = {**facts, "digest": digest, "status": "ok", "error": "", "params": card["params"]}
         record |= {"valid": valid, "test": test, "calibration": calibration}
@@ -189,11 +183,6 @@ class Study:
         record |= {"artifact": card["artifact"], "artifact_sha256": card["sha256"]}
         record |= {"members": self._member_probabilities(run), "ensemble": ensemble}
         return record, predicted
-
-    def _ms_per_face(self, recognizer: Any, artifact: Path) -> float:
-        if self.alone:
-            return measure(artifact)["batch_ms"]
-        return time_prediction(recognizer, self.data[self.setting.protocol.select].X)
 
     def fail(self, run: Run, error: str, trace: str = "") -> Record:
         """Store that a run failed, with the reason; return the record."""
