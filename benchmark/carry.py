@@ -31,6 +31,7 @@ from models.artifacts.save_load import ArtifactError, load
 from models.calibration import apply_temperature, best_temperature
 from models.files.atomic import explain, sha256, write_json
 from models.files.code_digest import ROOT, code_digest
+from models.files.streams import prepare_streams
 from models.inference.probabilities import emotion_probabilities
 from models.registry import find_recognizer, recognizers
 
@@ -181,6 +182,7 @@ def _git(*arguments: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, 1 if some record was not carried over, or 2 for usage or data."""
+    prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.carry", description="Carry records of finished runs over to today's code."
     )

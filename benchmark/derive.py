@@ -23,7 +23,8 @@ from benchmark.report.documents import update_readme
 from benchmark.report.model_card import model_card
 from benchmark.report.page import REPORT, render
 from benchmark.runs.record_store import Record
-from models.files.atomic import explain, write_json, write_whole
+from models.files.atomic import explain, write_json, write_text
+from models.files.streams import prepare_streams
 
 MODEL_CARD = "models/README.md"
 
@@ -59,7 +60,7 @@ def _derive(root: Path) -> Findings:
         former = ALWAYS
     for name in filter(_is_ours, former - written):
         (root / name).unlink(missing_ok=True)
-    write_whole(root / WRITTEN, "".join(f"{name}\n" for name in sorted(written)).encode())
+    write_text(root / WRITTEN, "".join(f"{name}\n" for name in sorted(written)))
     return findings
 
 
@@ -81,7 +82,7 @@ def _write(findings: Findings) -> Iterator[str]:
     ]
     shown = to_markdown(findings.board, columns)
     if not findings.done:
-        (root / "leaderboard.md").write_text(shown, "utf-8")
+        write_text(root / "leaderboard.md", shown)
         yield "leaderboard.md"
         return
     trust = score_summary(findings.tables)
@@ -91,7 +92,7 @@ def _write(findings: Findings) -> Iterator[str]:
         parts.insert(1, findings.seeds_note + "\n")
     if "class_weights" in tables:
         parts.append(to_markdown(ablation_summary(tables["class_weights"])))
-    (root / "leaderboard.md").write_text("\n".join(parts), "utf-8")
+    write_text(root / "leaderboard.md", "\n".join(parts))
     yield "leaderboard.md"
     for name in ("precision_recall", "reliability"):  # the CSV of their figures
         del tables[name]
@@ -105,13 +106,13 @@ def _write(findings: Findings) -> Iterator[str]:
         yield f"{stem}.png"
         display.table.to_csv(root / f"{stem}.csv")
         yield f"{stem}.csv"
-    write_whole(root / REPORT, render(findings, figures).encode())
+    write_text(root / REPORT, render(findings, figures))
     yield REPORT
     if "drop" not in findings.tables:  # faces from elsewhere choose no model
         write_json(root / "best.json", _best(findings.done))
         yield "best.json"
         (root / MODEL_CARD).parent.mkdir(exist_ok=True)
-        (root / MODEL_CARD).write_text(model_card(findings), "utf-8")
+        write_text(root / MODEL_CARD, model_card(findings))
         yield MODEL_CARD
 
 
@@ -132,6 +133,7 @@ def heading(record: Record, folder: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 if a folder holds no records."""
+    prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.derive", description="Make leaderboards, figures and best.json again from records."
     )

@@ -23,6 +23,7 @@ from benchmark.runs.expected_time import REFERENCE_FOLDER
 from benchmark.runs.options import count
 from features.rows import as_images
 from models.files.atomic import explain
+from models.files.streams import prepare_streams
 from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face, crop_faces
 from models.inference.probabilities import predict_by_model
@@ -114,6 +115,7 @@ def accuracies(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for usage or data."""
+    prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.framing",
         description="Paste validation faces into pictures, detect them, and score models on crops of every framing.",

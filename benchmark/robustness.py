@@ -20,6 +20,7 @@ from benchmark.derive import derive
 from benchmark.runs.options import count
 from benchmark.runs.record_store import Store
 from models.files.atomic import explain
+from models.files.streams import prepare_streams
 from models.inference.probabilities import predict_by_model
 
 
@@ -51,6 +52,7 @@ def robustness(recognizers: Mapping[str, Any], faces: Split) -> pd.DataFrame:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for usage or data."""
+    prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.robustness",
         description="Score the models of a results folder on corrupted test faces, and update its pages.",

@@ -18,6 +18,7 @@ from benchmark.runs.record_store import Record, Store
 from models import ArtifactError
 from models.artifacts.formats import EIGHT_BITS, FLOAT32, split_suffix
 from models.files.atomic import explain
+from models.files.streams import prepare_streams
 
 EXACT, QUICK = "exact", "8 bits"
 LITERT_SUFFIXES = {"32 bits": FLOAT32, QUICK: EIGHT_BITS}
@@ -84,6 +85,7 @@ def speed(root: Path, records: Mapping[str, Record]) -> pd.DataFrame:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 if there is no model or the table cannot be written."""
+    prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.speed",
         description="Time the models of a results folder on one core, each in a process of its own. Run nothing else "

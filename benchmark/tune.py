@@ -20,6 +20,7 @@ from benchmark.runs.metrics import evaluate
 from benchmark.runs.options import UsageError, count, parse_overrides
 from benchmark.runs.study import Study
 from models.files.atomic import explain
+from models.files.streams import prepare_streams
 from models.inference.probabilities import emotion_probabilities
 from models.networks.checkpoint import delete_finished_checkpoints
 from models.registry import Entry, Range, find_recognizer, recognizers
@@ -134,6 +135,7 @@ def _plain(value: Any) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, 2 for usage or data, 130 interrupted, 143 terminated."""
+    prepare_streams()
     args = _parser().parse_args(argv)
     try:
         with interruptible():

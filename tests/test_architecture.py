@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -15,3 +17,16 @@ def test_predicting_with_a_classical_model_needs_no_network_library():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+COMMANDS = [
+    path
+    for folder in ("benchmark", "models")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "python -m" in path.read_text("utf-8").split("\n", 1)[0]
+]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_command_can_print_every_name(path):
+    assert "    prepare_streams()\n" in path.read_text("utf-8")

@@ -11,10 +11,12 @@ from pathlib import Path
 from benchmark.data import DataError, load_dataset
 from benchmark.data.image_folders import parse_labels
 from models.files.atomic import explain
+from models.files.streams import prepare_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after an error, which is one line on stderr."""
+    prepare_streams()
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

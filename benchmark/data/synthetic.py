@@ -32,11 +32,11 @@ MILD: dict[str, Any] = {"batch_size": 20, "shift": 1.0, "warmup_epochs": 1.0} | 
     ("rotation", "zoom", "gamma", "blur_noise_prob", "erase_prob", "label_smoothing", "weight_power"), 0.0
 )
 BUDGET: dict[str, dict[str, Any]] = {
-    "cnn": {"batch_size": 20, "learning_rate": 7e-4, "ema_epochs": 1.0, "epochs": 13, "patience": 13},
-    "cnn_aug": {**MILD, "learning_rate": 1e-3, "epochs": 11},
+    "cnn": {"batch_size": 20, "learning_rate": 7e-4, "ema_epochs": 1.0, "epochs": 12, "patience": 12},
+    "cnn_aug": {**MILD, "learning_rate": 1e-3, "epochs": 10},
     "cnn_deep": {**MILD, "batch_size": 25, "learning_rate": 2e-3, "epochs": 4},
     "lbp_xgb": {"n_estimators": 100},
-    "patch_svm": {"n_words": 100, "patch_sizes": (7,)},
+    "patch_svm": {"n_words": 80, "patch_sizes": (7,)},
 }
 
 # Action units of each way to show an emotion: 1 inner brow up, 2 outer brow up, 4 brows down and together, 5 upper lid

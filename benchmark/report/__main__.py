@@ -13,13 +13,15 @@ from benchmark.figures.catalogue import displays
 from benchmark.report.error_gallery import confident_errors
 from benchmark.report.page import REPORT, render
 from models.artifacts.save_load import DEFAULT_RESULTS
-from models.files.atomic import explain, write_whole
+from models.files.atomic import explain, write_text
+from models.files.streams import prepare_streams
 
 WITH_FACES = "report_faces.html"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 if there is nothing to report or the page cannot be written."""
+    prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.report", description="Make one HTML page from the records of a results folder."
     )
@@ -35,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not findings.done:
             raise DataError(f"{args.root}: no finished run: python -m benchmark.run says why")
         faces = confident_errors(findings, load_dataset(args.data, findings.done[0]["limit"])) if args.faces else ()
-        page = render(findings, displays(findings), faces)
-        write_whole(path, page.encode())
+        write_text(path, render(findings, displays(findings), faces))
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

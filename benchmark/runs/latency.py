@@ -15,7 +15,7 @@ from typing import Any
 
 SPEED = "speed.csv"  # what `benchmark.speed` writes
 LATENCY_BATCH = 64
-ONE_BY_ONE = 30
+ONE_BY_ONE = 10
 BATCHES = 5
 
 
@@ -65,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     import numpy as np
     import psutil
 
+    from models.files.streams import prepare_streams
+
+    prepare_streams()
     try:
         predict, shape = _foreign(args.path) if args.foreign else _ours(args.path, exact=not args.quick)
     except (OSError, ValueError) as error:  # an `ArtifactError` is a ValueError

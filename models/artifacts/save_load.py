@@ -139,6 +139,11 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the system; a library's has no number
             raise
+        if isinstance(error, AttributeError) or type(error).__module__ != "builtins":  # the file itself is whole
+            made_with = ", ".join(f"{library} {version}" for library, version in card.get("versions", {}).items())
+            raise ArtifactError(
+                f"{artifact}: the libraries here cannot read it ({error}): install those that made it: {made_with}"
+            ) from error
         raise ArtifactError(
             f"{artifact}: does not match its card ({error}): copy both again from where they came"
         ) from error

@@ -50,6 +50,11 @@ def write_json(path: Path, content: Any) -> None:
     write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, what of a file's name is no character as its escape: complete, or not at all."""
+    write_whole(path, text.encode(errors="backslashreplace"))
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file: complete, or not at all."""
     with open_atomic(path) as file:

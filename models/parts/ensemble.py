@@ -45,20 +45,31 @@ class Ensemble(ClassifierMixin, BaseEstimator):
             Labels of the validation faces.
         classes : array-like of shape (n_classes,)
             Labels in the order of the columns.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two classes, or shapes or labels do not match.
         """
         self.classes_ = np.asarray(classes)
         if len(self.classes_) < 2:
             raise ValueError(f"classes has one class only ({self.classes_}): a classifier needs at least two")
         self.names_ = tuple(probabilities)
-        codes = np.searchsorted(self.classes_, y)
+        labels = np.asarray(y)
+        for name, proba in probabilities.items():
+            if np.shape(proba) != (len(labels), len(self.classes_)):
+                raise ValueError(f"member {name} has probabilities of shape {np.shape(proba)}: give a row a label")
+        if not np.isin(labels, self.classes_).all():
+            raise ValueError(f"y has other labels than the classes {self.classes_}: give one of these a face")
+        codes = np.searchsorted(self.classes_, labels)
         self._fit(probabilities, codes)
         self.temperature_ = best_temperature(self._combine(probabilities), codes)
         return self
 
     def attach(self, members: Mapping[str, BaseRecognizer]) -> Ensemble:
-        """Set the fitted members, by name; needed before `predict_proba`."""
+        """Set the fitted members, by name; needed before `predict_proba`. They may know fewer classes."""
         for name in self.names_:
-            if name not in members or not np.array_equal(members[name].classes_, self.classes_):
+            if name not in members or not np.isin(members[name].classes_, self.classes_).all():
                 raise ValueError(f"member {name} is missing or has other classes: attach {', '.join(self.names_)}")
         self.members_ = {name: members[name] for name in self.names_}
         return self
@@ -72,7 +83,12 @@ class Ensemble(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the probability of every class for rows `X` of shape (n_faces, 2304), dtype uint8."""
         check_is_fitted(self, "members_", msg="this ensemble has no members: call attach, or load it by models.load")
-        return self.combine({name: member.predict_proba(X) for name, member in self.members_.items()})
+        probabilities = {}
+        for name, member in self.members_.items():
+            proba = member.predict_proba(X)
+            probabilities[name] = np.zeros((len(proba), len(self.classes_)), proba.dtype)
+            probabilities[name][:, np.searchsorted(self.classes_, member.classes_)] = proba
+        return self.combine(probabilities)
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Return the most probable class of every face, shape (n_faces,)."""

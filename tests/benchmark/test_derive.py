@@ -21,6 +21,14 @@ def snapshot(root):
     }
 
 
+def test_names_that_are_no_utf8_are_written_as_escapes(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    store.write(record("a", RIGHT, RIGHT, note="faces of caf\udce9", command="evaluate caf\udce9"), probabilities)
+    assert main([str(store.root)]) == 0
+    for name in ("leaderboard.md", "report.html"):
+        assert "faces of caf\\udce9" in (store.root / name).read_text("utf-8"), name
+
+
 @pytest.mark.slow
 @pytest.mark.drawn
 def test_what_is_deleted_comes_back_byte_for_byte(tmp_path, record, probabilities):

@@ -193,6 +193,11 @@ def test_two_emotions_are_enough_and_one_is_too_few(name, faces):
         assert (recognizer.predict(X) == y).all()
         with pytest.raises(ValueError, match="at least two"):
             make(name).fit({member: proba[:, :1] for member, proba in probabilities.items()}, y, [HAPPY])
+        for labels, match in ((y[:-1], "row a label"), (y + 1, "other labels"), (y - HAPPY, "other labels")):
+            with pytest.raises(ValueError, match=match):
+                make(name).fit(probabilities, labels, [HAPPY, SURPRISE])
+        seven = {member: np.eye(7)[y] for member in members}  # as a run gives them, whose members know two emotions
+        assert (make(name).fit(seven, y, range(7)).attach(members).predict(X) == y).all()
     else:
         recognizer = make(name).fit(X, y, validation=valid)
     proba = recognizer.predict_proba(X)

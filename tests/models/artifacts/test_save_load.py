@@ -134,6 +134,20 @@ def test_a_model_that_its_card_does_not_describe_is_an_error(saved, monkeypatch)
         load(saved)
 
 
+class LibraryError(ValueError):
+    """As XGBoost raises where a library of the system is missing."""
+
+
+@pytest.mark.parametrize("error", [LibraryError("no libomp"), AttributeError("'W' object has no attribute 'flush'")])
+def test_what_a_library_cannot_do_here_is_not_said_of_the_file(saved, monkeypatch, error):
+    def read(path):
+        raise error
+
+    monkeypatch.setattr("models.artifacts.formats.read_skops", read)
+    with pytest.raises(ArtifactError, match=r"libraries here cannot read it .*: install those that made it: python"):
+        load(saved)
+
+
 def test_the_copy_that_runs_no_code_is_loaded_and_the_same(saved, monkeypatch):
     monkeypatch.setattr("joblib.load", lambda path: pytest.fail("unpickled"))
     assert load(saved).predict(ROWS).tolist() == [0] * 4
