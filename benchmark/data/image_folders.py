@@ -152,7 +152,8 @@ def _unlabelled(path: Path) -> str:
         return f"{path}: cannot be listed: give yourself permission to read the folder"
     if folder_key(path.parent.name).isdecimal():
         return f"{path.parent}: {NUMBERED}"
-    return f"{path.parent}: no emotion of FER2013: rename the folder to one of {', '.join(EMOTIONS)}"
+    fix = f"rename the folder to one of {', '.join(EMOTIONS)}, or say what it shows: --labels FOLDER=EMOTION"
+    return f"{path.parent}: no emotion of FER2013: {fix}"
 
 
 def _with_cut_validation(train: Split, test: Split, root: Path) -> Dataset:

@@ -12,8 +12,11 @@ _LITTER = frozenset(
         *("__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found"),
         *("@eadir", "#recycle", "$recycle.bin", "system volume information", "network trash folder", "temporary items"),
         *("@recycle", "@recently-snapshot", "#snapshot", "@synoresource", "recycler", "ehthumbs_vista.db"),
+        "picasa.ini",
     }
 )
+# Beside a picture, of cameras and editors, and of downloads that were not finished.
+_SIDECARS = (".aae", ".xmp", ".thm", ".pp3", ".crdownload", ".part", ".partial", ".download")
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -32,7 +35,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 def is_litter(name: str) -> bool:
     """Return whether systems, archives and notebooks leave files or folders of this name, e.g. ``.DS_Store``."""
-    return name.startswith((".", "~$")) or name.lower() in _LITTER
+    return name.startswith((".", "~$")) or name.lower() in _LITTER or name.lower().endswith(_SIDECARS)
 
 
 def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:

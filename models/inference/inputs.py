@@ -104,8 +104,10 @@ def list_pictures(given: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     try:
         given = as_picture(given)
     except TypeError as error:
-        # Neither a table, whose columns would be taken for paths, nor a file of text.
-        no_list = isinstance(given, (Mapping, io.TextIOBase)) or hasattr(given, "columns")
+        # Neither a table, whose columns would be taken for paths, nor a file of text, nor an array that cannot be read.
+        no_list = (
+            isinstance(given, (Mapping, io.TextIOBase)) or hasattr(given, "columns") or hasattr(given, "__array__")
+        )
         if no_list or not isinstance(given, Iterable):
             where = f"picture {place}: " if place else ""
             raise TypeError(f"{where}{error}, a batch (n, height, width, 3), or a list or Series of these") from None

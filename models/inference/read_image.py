@@ -96,7 +96,14 @@ def as_picture(source: Any) -> str | BinaryIO | Image.Image | NDArray:
     if hasattr(source, "read") and not isinstance(source, io.TextIOBase):
         return source
     if hasattr(source, "__array__") and not hasattr(source, "columns"):  # a table has columns
-        array = np.asarray(source)
+        try:
+            array = np.asarray(source)
+        except Exception as error:  # of a tensor on another device or with gradients, whatever its library raises
+            raise TypeError(
+                f"{type(source).__name__} cannot be read as an array ({error}): convert it first"
+            ) from error
+        if array.dtype.kind == "S":
+            array = np.array([os.fsdecode(path) for path in array.ravel()]).reshape(array.shape)
         if array.ndim or array.dtype.kind in "OUT":  # no single number
             return array
     raise TypeError(f"{type(source).__name__} is not a picture: give {ACCEPTED_TYPES}")

@@ -47,7 +47,8 @@ def test_what_is_no_file_is_left_out(tree):
 
 
 @pytest.mark.parametrize("name", [".DS_Store", ".ipynb_checkpoints", "._a.png", "__MACOSX", "Thumbs.db", "desktop.ini",
-                                  "@eaDir", "$RECYCLE.BIN", "#recycle", "~$a.docx", "__pycache__"])  # fmt: skip
+                                  "@eaDir", "$RECYCLE.BIN", "#recycle", "~$a.docx", "__pycache__", "Picasa.ini",
+                                  "IMG_1.AAE", "1.jpg.crdownload"])  # fmt: skip
 def test_what_systems_archives_and_notebooks_leave_is_no_data(name, tree):
     assert is_litter(name)
     (tree / "a" / name).mkdir()

@@ -107,8 +107,9 @@ def test_pictures_are_taken_in_every_form(majority, tmp_path):
         table = predict_images(one, model=majority, whole=True)
         assert table[["file", "status"]].to_numpy().tolist() == [["0", "ok"]]
     (entry,) = os.scandir(tmp_path)
-    for paths in (path, entry, Path(path), np.array([path]), np.array([Path(path)], object), pd.Series([path], [7]),
-                  iter([path]), {path}, np.array(path)):  # fmt: skip
+    for paths in (path, entry, Path(path), np.array([path]), np.array([os.fsencode(path)]),
+                  np.array([Path(path)], object), pd.Series([path], [7]), iter([path]), {path},
+                  np.array(path)):  # fmt: skip
         assert files(paths, majority) == [path]
     batch = np.stack([np.dstack([face] * 3)] * 2)
     assert files(batch, majority) == files(batch[..., :1], majority) == ["0", "1"]
@@ -122,6 +123,16 @@ def test_pictures_are_taken_in_every_form(majority, tmp_path):
 def test_anything_else_is_a_type_error_before_anything_is_predicted(given, majority):
     with pytest.raises(TypeError, match=r"is not a picture: give a path, a Pillow image, bytes.*batch.*list"):
         predict_images(given, model=majority)
+
+
+@pytest.mark.parametrize("error", [TypeError, RuntimeError])
+def test_a_tensor_that_is_no_array_here_is_named(error, majority):
+    class Tensor(list):
+        def __array__(self, *args, **kwargs):
+            raise error("first move it to the CPU")
+
+    with pytest.raises(TypeError, match=r"Tensor cannot be read as an array \(first move it to the CPU\)"):
+        predict_images(Tensor([1]), model=majority)
 
 
 def test_the_place_of_what_is_no_picture_is_named(majority):
