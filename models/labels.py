@@ -22,7 +22,6 @@ _NAMES = (
 )
 _FILLERS = {"face", "faces", "image", "images", "photo", "photos", "pic", "pics", "picture", "pictures"}
 _FILLERS |= {"emotion", "emotions", "expression", "expressions"}
-_FILLERS |= {"train", "training", "test", "valid", "validation", "val", "aug", "augmented", "crop", "cropped"}
 
 
 def emotion_of(name: str, labels: Labels | None = None) -> int | None:

@@ -182,7 +182,7 @@ def _mean_of_drawn(scores: Sequence[NDArray[np.floating]], seed: int) -> NDArray
     """Return the mean score, (n_resamples, 10), over seeds drawn with replacement anew for each resample."""
     n_seeds = len(scores)
     drawn = np.random.default_rng((seed, n_seeds)).multinomial(n_seeds, [1 / n_seeds] * n_seeds, len(scores[0]))
-    return np.mean(scores, axis=0) if n_seeds == 1 else np.einsum("ns,snm->nm", drawn / n_seeds, scores)
+    return np.einsum("ns,snm->nm", drawn / n_seeds, np.stack(scores))
 
 
 def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], level: float) -> pd.DataFrame:
