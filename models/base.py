@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from features.rows import N_PIXELS, check_rows
 from models.calibration import apply_temperature, best_temperature
-from models.checks import check_faces, check_weight
+from models.checks import check_faces, check_soft_labels, check_weight
 
 VALIDATION_SHARE = 0.1
 
@@ -23,7 +23,9 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
     A subclass implements ``_fit`` and ``_predict_proba`` on checked arrays, with labels as codes 0..n_classes-1. Its
     probabilities are calibrated here: by the temperature with the least log loss on validation faces. One whose
     ``_fit`` ignores the validation faces has the class attribute ``uses_validation = False``: it is fitted once for
-    protocols that differ in the validation split, and calibrated for each.
+    protocols that differ in the validation split, and calibrated for each. One that learns from soft labels has
+    ``uses_soft_labels = True``: its ``_fit`` takes the share of each class instead of codes, shape (n_faces,
+    n_classes), dtype float32: one-hot rows for validation, and for training without soft labels.
 
     Attributes
     ----------
@@ -34,6 +36,7 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
     """
 
     suffix = ".joblib"
+    uses_soft_labels = False
     random_state: int
     temperature_ = 1.0
 
@@ -43,6 +46,7 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
+        soft_labels: ArrayLike | None = None,
     ) -> BaseRecognizer:
         """Fit on the training split.
 
@@ -57,11 +61,15 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         validation : tuple (X, y), optional
             Faces for early stopping and for calibration, never fitted on. Without it a stratified tenth of the
             training faces is set aside.
+        soft_labels : array-like of shape (n_faces, n_classes), optional
+            Share of each class for each training face, columns in the order of `classes_`, rows that sum to 1. Networks
+            learn them instead of `y`, which still says the classes; other recognizers ignore them.
 
         Raises
         ------
         ValueError
-            If rows, labels or weights have the wrong form, or validation faces carry a label that training lacks.
+            If rows, labels, weights or soft labels have the wrong form, or validation faces carry a label that training
+            lacks.
         """
         rows, labels = check_faces(X, y)
         weight = check_weight(sample_weight, len(rows))
@@ -70,12 +78,15 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y has one class only ({self.classes_}): a classifier needs faces of at least two")
         if not np.bincount(codes, weight).all():
             raise ValueError("sample_weight is 0 for all faces of a class: leave these faces out, or give them weight")
+        one_hot = np.eye(len(self.classes_), dtype=np.float32)
+        shares = one_hot[codes] if soft_labels is None else check_soft_labels(soft_labels, len(rows), len(one_hot))
         if validation is None:
-            rows, valid_rows, codes, valid_codes, weight = self._set_aside(rows, codes, weight)
+            rows, valid_rows, codes, valid_codes, weight, _, shares, _ = self._set_aside(rows, codes, weight, shares)
         else:
             valid_rows, valid_codes = self._check_validation(validation)
         self.n_features_in_ = N_PIXELS
-        self._fit(rows, codes, weight, valid_rows, valid_codes)
+        y_fit, y_valid = (shares, one_hot[valid_codes]) if self.uses_soft_labels else (codes, valid_codes)
+        self._fit(rows, y_fit, weight, valid_rows, y_valid)
         self._calibrate(valid_rows, valid_codes)
         return self
 
@@ -118,12 +129,12 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
         self.temperature_ = 1.0
         self.temperature_ = best_temperature(self.predict_proba(X), y)
 
-    def _set_aside(self, rows: NDArray[np.uint8], codes: NDArray, weight: NDArray) -> list[NDArray]:
-        """Return rows of training and validation, codes of training and validation, and training weights."""
+    def _set_aside(self, rows: NDArray[np.uint8], codes: NDArray, *others: NDArray) -> list[NDArray]:
+        """Return of each array the part of training and that of validation."""
         try:
             return train_test_split(
-                rows, codes, weight, test_size=VALIDATION_SHARE, stratify=codes, random_state=self.random_state
-            )[:-1]
+                rows, codes, *others, test_size=VALIDATION_SHARE, stratify=codes, random_state=self.random_state
+            )
         except ValueError:
             raise ValueError(
                 f"{len(rows)} faces are too few: no tenth with all {len(self.classes_)} classes can be set aside for "
@@ -145,10 +156,10 @@ class BaseRecognizer(ClassifierMixin, BaseEstimator):
     def _fit(
         self,
         X: NDArray[np.uint8],
-        y: NDArray[np.intp],
+        y: NDArray,
         sample_weight: NDArray[np.float64],
         X_valid: NDArray[np.uint8],
-        y_valid: NDArray[np.intp],
+        y_valid: NDArray,
     ) -> None:
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Check faces, labels and weights before a fit, so that errors name our input, not a library."""
+"""Check faces, labels, weights and soft labels before a fit, so that errors name our input, not a library."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ def check_weight(sample_weight: ArrayLike | None, n_faces: int) -> NDArray[np.fl
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
         raise ValueError("sample_weight has NaN, infinite or negative weights: give finite numbers from 0")
     return weight
+
+
+def check_soft_labels(soft_labels: ArrayLike, n_faces: int, n_classes: int) -> NDArray[np.float32]:
+    """Return the share of each class for each face, or raise a ValueError that says what is wrong."""
+    try:
+        shares = np.asarray(soft_labels, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise ValueError("soft_labels has values that are not numbers: give a row of shares a face") from None
+    if shares.shape != (n_faces, n_classes):
+        raise ValueError(
+            f"soft_labels has the shape {shares.shape} for {n_faces} faces and {n_classes} classes in y: give a row a "
+            "face, with a share for each of these classes, in sorted order"
+        )
+    if not (shares >= 0).all():
+        raise ValueError("soft_labels has NaN or negative shares: give numbers from 0 to 1")
+    if not np.allclose(shares.sum(axis=1), 1, atol=1e-4):
+        raise ValueError("soft_labels has rows that do not sum to 1: divide each row by its sum")
+    return shares
 
 
 def _check_labels(y: ArrayLike) -> NDArray:

@@ -101,7 +101,6 @@ class AugmentedNetwork(KerasRecognizer):
     ) -> None:
         keras = import_keras()
         keras.utils.set_random_seed(self.random_state)
-        labels = np.eye(len(self.classes_), dtype=np.float32)
         weight = sample_weight**self.weight_power
         weight /= weight.mean()
         changes = {name: getattr(self, name) for name in AUGMENTATIONS}
@@ -113,8 +112,8 @@ class AugmentedNetwork(KerasRecognizer):
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
         change = partial(augment, **changes)
-        faces = shuffled_batches(keras, as_images(X), labels[y], weight, self.batch_size, self.random_state, change)
-        train(keras, faces, (network_input(X_valid), labels[y_valid]), self.epochs, checkpoint)
+        faces = shuffled_batches(keras, as_images(X), y, weight, self.batch_size, self.random_state, change)
+        train(keras, faces, (network_input(X_valid), y_valid), self.epochs, checkpoint)
         self._keep(checkpoint)
 
     def _predict_batch(self, faces: NDArray[np.float32]) -> NDArray[np.float32]:

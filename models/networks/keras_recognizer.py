@@ -63,6 +63,7 @@ class KerasRecognizer(BaseRecognizer):
     """
 
     suffix = ".h5"
+    uses_soft_labels = True
 
     def __init__(
         self,
@@ -92,10 +93,11 @@ class KerasRecognizer(BaseRecognizer):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
+        soft_labels: ArrayLike | None = None,
     ) -> BaseRecognizer:
         """Fit on the training split, as `BaseRecognizer.fit` says."""
         with keras_settings():
-            return super().fit(X, y, sample_weight, validation)
+            return super().fit(X, y, sample_weight, validation, soft_labels)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the probability of every class, as `BaseRecognizer.predict_proba` says."""
@@ -129,7 +131,7 @@ class KerasRecognizer(BaseRecognizer):
             callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
         network.compile(
             optimizer=keras.optimizers.Adam(self.learning_rate, **averaging),
-            loss="sparse_categorical_crossentropy",
+            loss="categorical_crossentropy",
             metrics=["accuracy"],
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
