@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data import DataError, Dataset, load_dataset
-from benchmark.data.protocol import PROTOCOLS
+from benchmark.analysis.stored_models import data_of
+from benchmark.data import DataError, Dataset
+from benchmark.data.protocol import PROTOCOLS, labels_of
 from benchmark.runs.fit import calibration_record
 from benchmark.runs.freshness import run_digest
 from benchmark.runs.latency import measure
@@ -131,12 +132,10 @@ def _translated(
 
 
 def _protocol(record: Record) -> dict[str, Any]:
-    """Return today's protocol with the same splits."""
-    splits = ("fit", "select", "report")
-    was = record["protocol"]
-    return next(
-        (now for now in map(asdict, PROTOCOLS.values()) if all(now[split] == was[split] for split in splits)), was
-    )
+    """Return today's protocol with the same splits and labels."""
+    was = {**record["protocol"], "labels": labels_of(record)}
+    same = ("fit", "select", "report", "labels")
+    return next((now for now in map(asdict, PROTOCOLS.values()) if all(now[key] == was[key] for key in same)), was)
 
 
 def _predicted_again(artifact: Path, record: Record, params: Mapping[str, Any], data: Dataset) -> dict[str, np.ndarray]:
@@ -206,6 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="a parameter's new name, or none if it was removed",
     )
     option("--data", metavar="PATH", help="(default: $FER2013, else synthetic faces)")
+    option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+, for records on its labels")
     args = parser.parse_args(argv)
     status = 0
     try:
@@ -218,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if lacking or any(record["status"] != "ok" or record["members"] for record in records):
             raise UsageError(f"{args.root}: {', '.join(sorted(lacking) or args.only)}: no finished runs, or ensembles")
         for record in records:
-            name, data = record["recognizer"], load_dataset(args.data, record["limit"])
+            name, data = record["recognizer"], data_of(record, args.data, args.ferplus)
             if record["digest"] == run_digest(record, code_digest(known[name].module)):
                 print(f"{name}, seed {record['seed']}: fresh")
                 continue

@@ -15,6 +15,7 @@ from benchmark.analysis.stored_models import choose, load_recognizers
 from benchmark.data import DataError
 from benchmark.data.image_folders import parse_labels
 from benchmark.data.outside_set import OutsideSet, read_outside
+from benchmark.data.protocol import PROTOCOLS
 from benchmark.derive import derive
 from benchmark.runs.expected_time import REFERENCE_FOLDER
 from benchmark.runs.fit import environment
@@ -53,12 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="emotions of other folder names, e.g. 1=fear 2=sad",
     )
     option("--models", nargs="+", metavar="GLOB", help="which models (default: all)")
+    option("--protocol", choices=PROTOCOLS, default="kaggle", help="of which protocol (default: %(default)s)")
     option(
         "--results",
         type=Path,
         default=Path("results"),
         metavar="DIR",
-        help=f"folder of {REFERENCE_FOLDER.as_posix()} with the models, and for the scores (default: %(default)s)",
+        help=f"folder of {REFERENCE_FOLDER.parent}/PROTOCOL with the models, and for the scores (default: %(default)s)",
     )
     option("--rerun", action="store_true", help="also score models whose record is fresh")
     args = parser.parse_args(argv)
@@ -67,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(args: argparse.Namespace) -> int:
     try:
-        root = args.results / REFERENCE_FOLDER
+        root = args.results / REFERENCE_FOLDER.with_name(args.protocol)
         records = choose(root, args.models)
         outside = read_outside(args.folder, args.cropped, labels=parse_labels(args.labels))
-        store = Store(args.results / outside.name / outside.protocol)
+        store = Store(args.results / outside.name / _folder(outside, args.protocol))
         others = {record["data_fingerprint"] for record in store.records()} - {outside.fingerprint}
         score_models(outside, root, records, store, args.rerun)
         if others:
@@ -129,10 +131,16 @@ def score_models(
         store.write({**pending[name], **scores}, Probabilities(fitted.valid, proba, fitted.y_valid, outside.split.y))
 
 
+def _folder(outside: OutsideSet, protocol: str) -> str:
+    """Return the name of the results folder for models of a protocol."""
+    return outside.protocol if protocol == REFERENCE_FOLDER.name else f"{outside.protocol}-{protocol}"
+
+
 def _record(fitted: Record, outside: OutsideSet) -> Record:
     """Return the part of a record that does not depend on the scores."""
     same = ("recognizer", "family", "seed", "class_weight", "limit", "params", "valid", "cost")
     protocol = fitted["protocol"]
+    name = _folder(outside, protocol["name"])
     report = "the crops" if outside.cropped else "the faces found"
     scores = {name: fitted["test"][name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
     return {
@@ -141,14 +149,14 @@ def _record(fitted: Record, outside: OutsideSet) -> Record:
         "data_fingerprint": outside.fingerprint,
         "note": outside.note,
         "n_faces": {**fitted["n_faces"], "report": len(outside.split)},
-        "protocol": {**protocol, "name": outside.protocol, "report": report, "summary": f"as fitted, report {report}"},
+        "protocol": {**protocol, "name": name, "report": report, "summary": f"as fitted, report {report}"},
         "environment": environment(),
         "digest": hashlib.sha256(f"{fitted['digest']} {outside.fingerprint} {outside.note}".encode()).hexdigest()[:16],
         "history": {},
         "artifact": fitted["artifact"],
         "artifact_sha256": fitted["artifact_sha256"],
         "members": {},
-        "command": _command(outside),
+        "command": _command(outside, protocol["name"]),
         "reference": {
             "dataset": fitted["dataset"],
             "report": protocol["report"],
@@ -158,9 +166,10 @@ def _record(fitted: Record, outside: OutsideSet) -> Record:
     }
 
 
-def _command(outside: OutsideSet) -> str:
+def _command(outside: OutsideSet, protocol: str) -> str:
     labels = [f"{folder}={EMOTIONS[label].lower()}" for folder, label in outside.labels.items()]
     options = [*(["--cropped"] if outside.cropped else []), *(["--labels", *labels] if labels else [])]
+    options += ["--protocol", protocol] if protocol != REFERENCE_FOLDER.name else []
     return shlex.join(["python", "-m", "benchmark.evaluate", outside.folder, *options])
 
 

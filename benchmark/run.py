@@ -16,7 +16,7 @@ from benchmark.analysis.leaderboard import to_text
 from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.data.ferplus import Votes, read_votes
 from benchmark.data.image_folders import parse_labels
-from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting
+from benchmark.data.protocol import CLASS_WEIGHTS, FERPLUS, PROTOCOLS, Setting
 from benchmark.runs.expected_time import REFERENCE_FOLDER, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.runs.interruption import caught, until_stopped
 from benchmark.runs.options import UsageError, build_parser, parse_overrides, select
@@ -65,9 +65,11 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     # What is named is wanted without a GPU too.
     entries = [replace(entry, tier="cpu") if entry.name in (args.only or ()) else entry for entry in entries]
     overrides = parse_overrides(args.set, known)
-    data = load_dataset(args.data, args.limit, parse_labels(args.labels))
     protocol = PROTOCOLS[args.protocol]
-    votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if args.ferplus else None
+    data = load_dataset(args.data, args.limit, parse_labels(args.labels), protocol.labels, args.ferplus)
+    # On the labels of FER+ its votes are no second view.
+    second_view = args.ferplus and protocol.labels != FERPLUS
+    votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if second_view else None
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]

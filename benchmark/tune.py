@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from benchmark.data import DataError, load_dataset
-from benchmark.data.protocol import PROTOCOLS, Setting
+from benchmark.data.protocol import FERPLUS, PROTOCOLS, Setting
 from benchmark.runs.fit import fit
 from benchmark.runs.interruption import INTERRUPTED, TERMINATED, Terminated, interruptible
 from benchmark.runs.metrics import evaluate
@@ -157,7 +157,10 @@ def _parser() -> argparse.ArgumentParser:
     option("recognizer", help="by name: python -m benchmark.run --list")
     option("--trials", type=count(1), required=True, metavar="N", help="in all; those that are stored are not repeated")
     option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
-    option("--protocol", choices=PROTOCOLS, default="kaggle", help="which split selects (default: %(default)s)")
+    option(
+        "--protocol", choices=PROTOCOLS, default="kaggle", help="which split selects, by whose labels (default: kaggle)"
+    )
+    option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+, for --protocol ferplus")
     option("--seed", type=count(0), default=0, metavar="N", help="(default: 0)")
     option("--limit", type=count(1), metavar="N", help="a stratified part of N training faces")
     option("--set", nargs="+", default=[], metavar="PARAM=VALUE", help="what stays, e.g. epochs=10")
@@ -177,8 +180,9 @@ def _main(args: argparse.Namespace) -> int:
             f"{entry.name}: {entry.error or entry.skip_reason() or f'nothing to search; these have: {searched}'}"
         )
     fixed = parse_overrides([f"{entry.name}.{item}" for item in args.set], known)
-    data = load_dataset(args.data, limit=args.limit)
-    setting = Setting(PROTOCOLS[args.protocol], limit=args.limit, overrides=fixed)
+    protocol = PROTOCOLS[args.protocol]
+    data = load_dataset(args.data, args.limit, labelled_by=protocol.labels, votes=args.ferplus)
+    setting = Setting(protocol, limit=args.limit, overrides=fixed)
     study = Study([entry], [args.seed], data, setting, args.results / data.name / setting.folder)
     path = args.results / data.name / "tuning" / f"{setting.folder}-{entry.name}-seed{args.seed}.journal"
     try:
@@ -188,7 +192,7 @@ def _main(args: argparse.Namespace) -> int:
     done = search(study, args.trials, trials)
     for _ in tqdm(done, initial=len(trials.trials), total=args.trials, unit="trial", disable=None):
         delete_finished_checkpoints()
-    _print(entry, setting, trials, path)
+    _print(entry, setting, trials, path, args.ferplus)
     if data.note:
         print(f"note: {data.note}", file=sys.stderr)
     return 0
@@ -203,7 +207,7 @@ def table(trials: optuna.Study) -> pd.DataFrame:
     return pd.DataFrame(rows).rename_axis("trial")
 
 
-def _print(entry: Entry, setting: Setting, trials: optuna.Study, path: Path) -> None:
+def _print(entry: Entry, setting: Setting, trials: optuna.Study, path: Path, votes: str | None = None) -> None:
     rows = table(trials)
     done = rows[rows["error"].isna()].drop(columns="error").sort_values(SCORE, ascending=False)
     if not len(done):
@@ -216,7 +220,9 @@ def _print(entry: Entry, setting: Setting, trials: optuna.Study, path: Path) -> 
     fixed = setting.overrides.get(entry.name, {})
     changes = Setting(setting.protocol, overrides={entry.name: {**fixed, **best}}).changes
     print(f"\nTrial 0 is {entry.name} as it is. Trial {trials.best_trial.number} is the best:\n")
-    print(f"    python -m benchmark.run --only {entry.name} --set {shlex.join(changes)}\n")
+    options = ["--protocol", setting.protocol.name] if setting.protocol.name != "kaggle" else []
+    options += ["--ferplus", str(votes)] if setting.protocol.labels == FERPLUS else []
+    print(f"    {shlex.join(['python', '-m', 'benchmark.run', '--only', entry.name, '--set', *changes, *options])}\n")
     failed = len(rows) - len(done)
     print(f"{path}: {len(rows)} trials{f', {failed} failed' if failed else ''}")
 

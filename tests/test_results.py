@@ -11,6 +11,7 @@ import pytest
 
 from benchmark.analysis.class_weight_ablation import scheme_roots
 from benchmark.analysis.releases import RELEASES, losses, scores
+from benchmark.data.protocol import labels_of
 from benchmark.derive import derive, update_readme
 from benchmark.figures.catalogue import displays
 from benchmark.runs.freshness import run_digest
@@ -65,7 +66,10 @@ def test_records_are_scored_from_their_probabilities(root):
         npz = store.path(record["recognizer"], record["seed"]).with_suffix(".npz")
         assert sha256(npz) == record["probabilities_sha256"]
         stored = store.probabilities(record)
-        assert len(stored.y_test) == len(stored.y_valid) == 3589
+        assert len(stored.y_test) == record["n_faces"]["report"]
+        assert len(stored.y_valid) == record["n_faces"]["select"]
+        if labels_of(record) == "fer2013":
+            assert len(stored.y_test) == len(stored.y_valid) == 3589
         for split in ("valid", "test"):
             scores = evaluate(getattr(stored, f"y_{split}"), getattr(stored, split))
             confusion = scores.pop("confusion")

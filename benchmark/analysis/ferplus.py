@@ -10,33 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.data.ferplus import CHOICES, FILE_ORDER, OTHERS, Votes
+from benchmark.data.ferplus_labels import majority_choice
 from benchmark.runs.metrics import macro_f1
 from models.labels import EMOTIONS
 
 LABELS_ROW = "(FER2013 labels)"
 _IN_FILE_ORDER = [CHOICES.index(name) for name in FILE_ORDER]
 _SEVEN = len(EMOTIONS)
-
-
-def majority_choice(votes: Votes) -> NDArray[np.int64]:
-    """Return what most annotators chose, by the rule of FER+'s authors.
-
-    Choices with a single vote are dropped as slips; more than half of the other votes must agree, so a tie is no
-    majority. The rule is that of the code published with the paper, ``_process_data`` in ``src/ferplus.py`` of
-    https://github.com/microsoft/FERPlus, and leaves the 3,153 PrivateTest faces (16 of them contempt) that are
-    usual in the literature.
-
-    Parameters
-    ----------
-    votes : ndarray of shape (n_faces, 10)
-
-    Returns
-    -------
-    ndarray of shape (n_faces,), dtype int64
-        Positions in `CHOICES`, the first seven being the labels; -1 without a majority.
-    """
-    firm = np.where(votes > 1, votes, 0)
-    return np.where(2 * firm.max(axis=1) > firm.sum(axis=1), firm.argmax(axis=1), -1)
 
 
 def score_against_ferplus(votes: Votes, y: NDArray[np.int64], proba: NDArray[np.floating]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Scores of each released version, in `releases.csv`, to notice where a new version scores lower.
 
-The reported split identifies the protocol, so that a protocol can be renamed.
+The reported split, with whose labels it has, identifies the protocol, so that a protocol can be renamed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pandas as pd
 
 from benchmark.analysis.findings import Findings
 from benchmark.data import DataError
+from benchmark.data.protocol import FERPLUS, labels_of
 from models.files.atomic import write_whole
 
 RELEASES = "releases.csv"
@@ -23,8 +24,9 @@ ROOM = {"test_accuracy": 0.01, "test_macro_f1": 0.01, "disgust_recall": 3 / 55, 
 
 def scores(findings: Findings) -> pd.DataFrame:
     """Return the columns of `KEY` and the scores of `ROOM` of a results folder, a row a recognizer."""
-    board = findings.board.dropna(subset="rank")
-    return board.assign(reported_on=findings.done[0]["protocol"]["report"])[[*KEY, *ROOM]]
+    board, first = findings.board.dropna(subset="rank"), findings.done[0]
+    by_ferplus = " by FER+" if labels_of(first) == FERPLUS else ""
+    return board.assign(reported_on=f"{first['protocol']['report']}{by_ferplus}")[[*KEY, *ROOM]]
 
 
 def add_release(version: str, folders: Sequence[Findings]) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark.analysis.leaderboard import by_seed, equal_seeds, finished
 from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.data.protocol import labels_of
 from benchmark.runs.freshness import load_finished
 from benchmark.runs.record_store import Record, Store, current_records
 from models.artifacts.save_load import ArtifactError
@@ -57,8 +58,13 @@ def load_recognizers(root: Path, records: Mapping[str, Record]) -> dict[str, Any
     return loaded
 
 
+def data_of(record: Record, path: str | None, votes: str | None) -> Dataset:
+    """Load the data of a record: `path` with its limit and its kind of labels, those of FER+ from `votes`."""
+    return load_dataset(path, record["limit"], labelled_by=labels_of(record), votes=votes)
+
+
 def models_and_data(
-    root: Path, path: str | None, patterns: Sequence[str] | None = None
+    root: Path, path: str | None, patterns: Sequence[str] | None = None, votes: str | None = None
 ) -> tuple[dict[str, Record], dict[str, Any], Dataset]:
     """Return the finished records of a results folder, the models of them that can be loaded, and their data.
 
@@ -69,7 +75,7 @@ def models_and_data(
     """
     records = choose(root, patterns)
     first, *_ = records.values()
-    data = load_dataset(path, first["limit"])
+    data = data_of(first, path, votes)
     if first["data_fingerprint"] != data.fingerprint:
         raise DataError(f"{root}: its records were made from other data: give those with --data")
     return records, load_recognizers(root, records), data

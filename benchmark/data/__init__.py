@@ -9,16 +9,26 @@ from pathlib import Path
 from benchmark.data.cache import cached, content_digest
 from benchmark.data.dataset import USAGES, DataError, Dataset, Split
 from benchmark.data.fer2013 import read_csv
+from benchmark.data.ferplus import read_votes
+from benchmark.data.ferplus_labels import relabelled
 from benchmark.data.image_folders import list_faces, read_faces
+from benchmark.data.protocol import FERPLUS
 from models.files.code_digest import code_digest
 from models.labels import Labels
 
 __all__ = ["USAGES", "DataError", "Dataset", "Split", "load_dataset"]
 
 SYNTHETIC_SEED = 0
+FERPLUS_URL = "https://github.com/microsoft/FERPlus"
 
 
-def load_dataset(path: str | Path | None = None, limit: int | None = None, labels: Labels | None = None) -> Dataset:
+def load_dataset(
+    path: str | Path | None = None,
+    limit: int | None = None,
+    labels: Labels | None = None,
+    labelled_by: str = "fer2013",
+    votes: str | Path | None = None,
+) -> Dataset:
     """Load FER2013, or synthetic faces in its layout.
 
     Parameters
@@ -30,6 +40,10 @@ def load_dataset(path: str | Path | None = None, limit: int | None = None, label
         Keep a stratified part of about this many Training faces, and the same share of the other splits.
     labels : mapping of str to int, optional
         Labels by name of folder, from `benchmark.data.image_folders.parse_labels`; for an image copy.
+    labelled_by : {'fer2013', 'ferplus'}
+        Whose labels the faces get, as `benchmark.data.protocol.Protocol.labels` says.
+    votes : str or Path, optional
+        ``fer2013new.csv`` of FER+, needed for its labels.
 
     Returns
     -------
@@ -44,7 +58,13 @@ def load_dataset(path: str | Path | None = None, limit: int | None = None, label
     if limit is not None and limit < 1:
         raise DataError(f"limit is {limit}: give at least 1, or no limit")
     source = path or os.environ.get("FER2013")
+    if labelled_by == FERPLUS and not votes:
+        raise DataError(f"the labels of FER+ need its votes: --ferplus path/to/fer2013new.csv, from {FERPLUS_URL}")
+    if labelled_by == FERPLUS and not source:
+        raise DataError("synthetic faces have no votes of FER+: give FER2013, --data path/to/fer2013.csv")
     dataset = _read(Path(source).expanduser(), labels) if source else _draw()
+    if labelled_by == FERPLUS and votes:
+        dataset = relabelled(dataset, read_votes(Path(votes).expanduser()))
     return dataset if limit is None else dataset.limited(limit)
 
 

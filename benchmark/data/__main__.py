@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.data import DataError, load_dataset
 from benchmark.data.image_folders import parse_labels
+from benchmark.data.protocol import FERPLUS
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
 
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     describe = commands.add_parser("describe", help="print counts, duplicates and class weights; draw the classes")
     describe.add_argument("--data", metavar="PATH", help="default: the variable FER2013, else synthetic faces")
     describe.add_argument("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="e.g. 1=surprise 2=fear")
+    describe.add_argument("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: describe its labels")
     describe.add_argument(
         "--figure", type=Path, metavar="PATH", help="PNG to write; default: results/<dataset>/class_distribution.png"
     )
@@ -46,11 +48,14 @@ def _describe(options: argparse.Namespace) -> None:
     from benchmark.data.describe import describe
     from benchmark.figures import DistributionDisplay, save_figure
 
-    description = describe(load_dataset(options.data, labels=parse_labels(options.labels)))
+    kind, suffix = (FERPLUS, f"_{FERPLUS}") if options.ferplus else ("fer2013", "")
+    names = parse_labels(options.labels)
+    description = describe(load_dataset(options.data, labels=names, labelled_by=kind, votes=options.ferplus))
     print(description)
-    figure = options.figure or Path("results", description.name, "class_distribution.png")
+    figure = options.figure or Path("results", description.name, f"class_distribution{suffix}.png")
+    title = f"Class distribution of {description.name}{' under the labels of FER+' if options.ferplus else ''}"
     try:
-        save_figure(DistributionDisplay(description.counts.T, f"Class distribution of {description.name}"), figure)
+        save_figure(DistributionDisplay(description.counts.T, title), figure)
     except OSError as error:
         raise DataError(explain(error, figure, "give another --figure PATH")) from error
     print(f"\nClass distribution: {figure}")

@@ -37,10 +37,13 @@ class Split:
         Grey levels, each 48x48 face row by row.
     y : ndarray of shape (n_faces,), dtype int64
         Labels, positions in `models.labels.EMOTIONS`.
+    soft_labels : ndarray of shape (n_faces, 7), dtype float32, optional
+        Share of each emotion, where several annotators were asked; rows sum to 1.
     """
 
     X: NDArray[np.uint8]
     y: NDArray[np.int64]
+    soft_labels: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -62,7 +65,7 @@ class Split:
             if count
         ]
         rows = np.sort(np.concatenate(keep))
-        return Split(self.X[rows], self.y[rows])
+        return Split(self.X[rows], self.y[rows], None if self.soft_labels is None else self.soft_labels[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +97,15 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over pixels and labels of every split, 16 hexadecimal digits."""
+        """SHA-256 over pixels, labels and soft labels of every split, 16 hexadecimal digits."""
         digest = hashlib.sha256()
         for usage in USAGES:
             split = self.splits[usage]
             digest.update(f"{usage}:{len(split)};".encode())
             digest.update(np.ascontiguousarray(split.X).data)
             digest.update(np.ascontiguousarray(split.y).data)
+            if split.soft_labels is not None:
+                digest.update(np.ascontiguousarray(split.soft_labels).data)
         return digest.hexdigest()[:16]
 
     def limited(self, n_faces: int) -> Dataset:

@@ -14,6 +14,7 @@ from models.files.atomic import file_name
 from models.labels import EMOTIONS
 
 CLASS_WEIGHTS = ("balanced", "frequency", "none")
+FERPLUS = "ferplus"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Protocol:
         Usages of the splits. `select` stops training, calibrates, ranks and chooses the best; `report` is scored once
         a recognizer is final and chooses nothing.
     summary : str
+    labels : str
+        ``fer2013`` or ``ferplus``: whose labels the faces have.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Protocol:
     select: str
     report: str
     summary: str
+    labels: str = "fer2013"
 
 
 PROTOCOLS = {
@@ -51,7 +55,20 @@ PROTOCOLS = {
         "PublicTest",
         "fit on Training, select on PrivateTest, report PublicTest: as the original course project did",
     ),
+    "ferplus": Protocol(
+        "ferplus",
+        "Training",
+        "PublicTest",
+        "PrivateTest",
+        "as kaggle, on the labels of FER+: networks learn the shares of the votes, all else is the majority",
+        FERPLUS,
+    ),
 }
+
+
+def labels_of(record: Mapping[str, Any]) -> str:
+    """Return the `Protocol.labels` of a record; one of an earlier version does not say it."""
+    return str(record["protocol"].get("labels", "fer2013"))
 
 
 @dataclass(frozen=True)

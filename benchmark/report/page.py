@@ -19,6 +19,7 @@ from benchmark.analysis.findings import Findings
 from benchmark.analysis.per_class import WEAK_CLASSES
 from benchmark.analysis.published import beside_tools, published
 from benchmark.analysis.summaries import weights_summary
+from benchmark.data.protocol import FERPLUS, labels_of
 from benchmark.figures import Display, to_svg
 from benchmark.report.reproduction import commands, shown, unsaid
 from benchmark.runs.record_store import Record
@@ -79,6 +80,7 @@ def render(findings: Findings, figures: Mapping[str, Display], faces: Sequence[M
         figures=[_figure(stem, display) for stem, display in figures.items() if stem.startswith("figures/")],
         tables=_tables(findings),
         anchors=_table(published()),
+        labels_of_ferplus=labels_of(first) == FERPLUS,
         tools=_table(beside_tools(findings)),
         faces_by_split=_table(pd.DataFrame(findings.data.get("counts", {})).T.rename_axis("split").reset_index()),
         robustness_note=note(findings.tables["robustness"]) if "robustness" in findings.tables else "",

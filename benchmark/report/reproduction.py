@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.analysis.class_weight_ablation import scheme_roots
 from benchmark.analysis.findings import Findings
 from benchmark.analysis.leaderboard import by_seed, finished
-from benchmark.data.protocol import folder_name
+from benchmark.data.protocol import FERPLUS, folder_name, labels_of
 from benchmark.runs.record_store import Record, Store, current_records
 
 VOTES = "path/to/fer2013new.csv"
@@ -30,7 +30,8 @@ def commands(findings: Findings) -> list[str]:
         done = findings.done if root == findings.root else finished(current_records(Store(root)))
         for scheme, options in _of_folder(root, done):
             schemes.setdefault(options, []).append(scheme)
-    votes = ["--ferplus", VOTES] if "ferplus" in findings.tables else []
+    uses_votes = "ferplus" in findings.tables or labels_of(findings.done[0]) == FERPLUS
+    votes = ["--ferplus", VOTES] if uses_votes else []
     return [
         shlex.join(["python", "-m", "benchmark.run", *options, *_option("--class-weight", weights, "balanced"), *votes])
         for options, weights in schemes.items()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from benchmark.data import Dataset
+from benchmark.data import Dataset, Split
 from benchmark.data.protocol import Setting, class_weights, stratified_folds
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Record
@@ -80,8 +80,18 @@ def fit(recognizer: Any, data: Dataset, setting: Setting) -> float:
     train, valid = data[setting.protocol.fit], data[setting.protocol.select]
     weight = class_weights(train.y, setting.class_weight)[train.y]
     saved, start = seconds_saved(), time.perf_counter()
-    recognizer.fit(train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y))
+    recognizer.fit(
+        train.X, train.y, sample_weight=weight, validation=(valid.X, valid.y), **_soft_labels(recognizer, train)
+    )
     return time.perf_counter() - start + seconds_saved() - saved
+
+
+def _soft_labels(recognizer: Any, train: Split) -> dict[str, NDArray[np.float32]]:
+    """Return the soft labels as argument of `fit`, where the faces have some and the recognizer learns from them."""
+    if train.soft_labels is None or not getattr(recognizer, "uses_soft_labels", False):
+        return {}
+    shares = train.soft_labels[:, train.counts > 0]  # the classes are the emotions that are some face's label
+    return {"soft_labels": shares / shares.sum(axis=1, keepdims=True)}
 
 
 def run_ensemble(ensemble: Any, members: Mapping[str, tuple[Record, Probabilities]]) -> Outcome:

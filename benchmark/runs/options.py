@@ -42,7 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="FER2013 as CSV, archive or image folder (default: $FER2013, else synthetic faces)",
     )
     option(
-        "--protocol", choices=PROTOCOLS, default="kaggle", help="which splits select and report (default: %(default)s)"
+        "--protocol",
+        choices=PROTOCOLS,
+        default="kaggle",
+        help="which splits select and report, and whose labels count (default: %(default)s)",
     )
     option(
         "--class-weight",
@@ -56,7 +59,11 @@ def build_parser() -> argparse.ArgumentParser:
     option("--limit", type=count(1), metavar="N", help="a stratified part of N training faces, for a quick look")
     option("--set", nargs="+", default=[], metavar="NAME.PARAM=VALUE", help="another parameter, e.g. hog_svm.C=3")
     option("--results", default="results", metavar="DIR", help="where results are kept (default: %(default)s)")
-    option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: score against its votes too")
+    option(
+        "--ferplus",
+        metavar="CSV",
+        help="fer2013new.csv of FER+: score against its votes too; --protocol ferplus fits and scores on them alone",
+    )
     option("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="what folders show, e.g. 1=fear 2=sad")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--scheduler", metavar="ADDRESS", help="do the runs on a Dask cluster, e.g. tcp://HOST:8786")

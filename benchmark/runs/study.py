@@ -211,7 +211,8 @@ class Study:
         if fit or getattr(self.make(run), "uses_validation", True):
             return None
         for protocol in PROTOCOLS.values():
-            if protocol == self.setting.protocol or protocol.fit != self.setting.protocol.fit:
+            ours = self.setting.protocol
+            if protocol == ours or (protocol.fit, protocol.labels) != (ours.fit, ours.labels):
                 continue
             setting = replace(self.setting, protocol=protocol)
             root = self.store.root.parent / setting.folder

@@ -152,8 +152,10 @@ def print_notes(caught: Iterable[warnings.WarningMessage], recognizers: Mapping[
 
 
 def trained_on_data(recognizer: Any) -> str:
-    """Return the name of the data that a loaded recognizer was fitted on."""
-    return str(getattr(recognizer, "card_", {}).get("dataset", "unknown"))
+    """Return the name of the data that a loaded recognizer was fitted on, and whose labels it learnt if not theirs."""
+    card = getattr(recognizer, "card_", {})
+    by_ferplus = ", labels of FER+" if card.get("protocol", {}).get("labels") == "ferplus" else ""
+    return f"{card.get('dataset', 'unknown')}{by_ferplus}"
 
 
 def predict_photos(

@@ -50,6 +50,15 @@ def test_a_model_of_synthetic_faces_says_so(photo, tmp_path, capsys):
     assert "trained on synthetic faces" in capsys.readouterr().err
 
 
+def test_a_model_of_ferplus_says_so(photo, tmp_path, capsys):
+    rows = np.zeros((7, N_PIXELS), np.uint8)
+    recognizer = Majority().fit(rows, range(7), validation=(rows, range(7)))
+    facts = {"recognizer": "majority", "dataset": "fer2013", "protocol": {"labels": "ferplus"}}
+    card = artifacts.save(recognizer, tmp_path / "models", "majority", facts)
+    assert main([photo, "--json", "--model", str(tmp_path / "models" / card["artifact"])]) == 0
+    assert json.loads(capsys.readouterr().out)["trained_on"] == {"majority": "fer2013, labels of FER+"}
+
+
 def test_a_line_an_image(model, photo, capsys):
     assert main([photo, photo, "--model", model]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.analysis.ferplus import majority_choice, score_against_ferplus
+from benchmark.analysis.ferplus import score_against_ferplus
 from benchmark.data.ferplus import CHOICES
+from benchmark.data.ferplus_labels import majority_choice
 
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL = range(7)
 

@@ -3,6 +3,7 @@ import pytest
 
 from benchmark.analysis.findings import read_findings
 from benchmark.analysis.releases import losses, scores
+from benchmark.data.protocol import PROTOCOLS
 from benchmark.derive import main
 from benchmark.runs.record_store import Store
 
@@ -26,6 +27,12 @@ def test_a_version_keeps_its_scores(tmp_path, record, probabilities, capsys):
         ["0.10", "PrivateTest", "a", 0.428571],
     ]
     assert losses(table, scores(read_findings(root))) == {}
+
+
+def test_scores_on_other_labels_are_not_compared(tmp_path, record, probabilities):
+    root = tmp_path / "ferplus"
+    Store(root).write(record("a", RIGHT, RIGHT, protocol=vars(PROTOCOLS["ferplus"])), probabilities)
+    assert scores(read_findings(root))["reported_on"].tolist() == ["PrivateTest by FER+"]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,19 @@ def test_stored_models_are_scored_ranked_as_before_and_compared(crops, results, 
     assert not (root / "best.json").exists(), "faces from elsewhere choose no model"
 
 
+def test_models_of_another_protocol_have_a_folder_of_their_own(crops, results, faces):
+    study = Study(
+        [recognizers()["majority"]], [0], faces, Setting(PROTOCOLS["ferplus"]), results / "fer2013" / "ferplus"
+    )
+    list(study.execute())
+    assert main([str(crops), "--cropped", "--protocol", "ferplus", "--results", str(results)]) == 0
+    record = Store(results / "web-photos" / "outside-cropped-ferplus").read("majority", 0)
+    assert record["protocol"]["name"] == "outside-cropped-ferplus"
+    assert record["protocol"]["labels"] == "ferplus"
+    assert record["command"].endswith("--cropped --protocol ferplus")
+    assert not (results / "web-photos" / "outside-cropped").exists()
+
+
 def test_an_emotion_without_photos_has_no_recall(crops, results, capsys):
     for folder in (crops / "test").iterdir():
         if emotion_of(folder.name) not in (EMOTIONS.index("Happy"), EMOTIONS.index("Sad")):

@@ -132,11 +132,13 @@ def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_prot
     assert NoValidation.fits == 2, "--rerun fits anew"
     run("course", class_weight="none")
     assert NoValidation.fits == 3, "other class weights are another fit"
+    run("ferplus")
+    assert NoValidation.fits == 4, "other labels are another fit"
     artifact = tmp_path / "kaggle" / "models" / first["artifact"]
     artifact.write_bytes(b"damaged")
     study.store.path("majority", 0).unlink()
     list(study.execute())
-    assert NoValidation.fits == 4, "a damaged model is not reused"
+    assert NoValidation.fits == 5, "a damaged model is not reused"
 
 
 def test_what_a_record_depends_on_makes_it_stale(faces, tmp_path, monkeypatch):
