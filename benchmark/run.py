@@ -21,7 +21,8 @@ from benchmark.runs.expected_time import REFERENCE_FOLDER, cheapest_first, expec
 from benchmark.runs.interruption import caught, until_stopped
 from benchmark.runs.options import UsageError, build_parser, parse_overrides, select
 from benchmark.runs.record_store import Record, Store
-from benchmark.runs.study import Run, Study, StudyError
+from benchmark.runs.run_list import Run
+from benchmark.runs.study import Study, StudyError
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
 from models.registry import Entry, recognizers

@@ -19,6 +19,7 @@ from models import ArtifactError
 from models.artifacts.formats import EIGHT_BITS, FLOAT32, split_suffix
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
+from models.registry import run_of
 
 EXACT, QUICK = "exact", "8 bits"
 LITERT_SUFFIXES = {"32 bits": FLOAT32, QUICK: EIGHT_BITS}
@@ -37,7 +38,7 @@ def formats(root: Path, record: Record) -> Iterator[tuple[str, Path, list[str]]]
         For `benchmark.runs.latency.measure`.
     """
     folder = root / "models"
-    members = [Store(root).read(name, record["seed"]) for name in record.get("members", {})]
+    members = [Store(root).read(*run_of(stem)) for stem in record.get("members", {})]
     networks = [member["artifact"] for member in members if member and member["artifact"].endswith(".h5")]
     yield EXACT, folder / record["artifact"], []
     for file_format, suffix in LITERT_SUFFIXES.items():

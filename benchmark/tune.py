@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,8 @@ def _main(args: argparse.Namespace) -> int:
     protocol = PROTOCOLS[args.protocol]
     data = load_dataset(args.data, args.limit, labelled_by=protocol.labels, votes=args.ferplus)
     setting = Setting(protocol, limit=args.limit, overrides=fixed)
-    study = Study([entry], [args.seed], data, setting, args.results / data.name / setting.folder)
+    seeded = replace(entry, uses_seed=True)  # the search draws parameters
+    study = Study([seeded], [args.seed], data, setting, args.results / data.name / setting.folder)
     path = args.results / data.name / "tuning" / f"{setting.folder}-{entry.name}-seed{args.seed}.journal"
     try:
         trials = open_trials(path, study.digest(study.runs[0]))

@@ -9,7 +9,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.machinery import ModuleSpec
 from typing import Any, TypeVar
@@ -45,7 +45,10 @@ class Entry:
     factory : callable or None
         Makes the unfitted recognizer; None where the import failed.
     members : tuple of str
-        The recognizers whose probabilities an ensemble combines.
+        The recognizers whose probabilities an ensemble combines: a name for the run of the ensemble's own seed, a name
+        with a seed, ``cnn_deep-seed1``, for the same run always. `recognizers` adds the seed of those that use none.
+    uses_seed : bool
+        Whether another seed gives another result. If not, one run with seed 0 stands for every seed.
     requires : tuple of str
         Modules that must be importable.
     tier : str
@@ -60,6 +63,7 @@ class Entry:
     family: str = ""
     factory: Callable[..., Any] | None = None
     members: tuple[str, ...] = ()
+    uses_seed: bool = True
     requires: tuple[str, ...] = ()
     tier: str = "cpu"
     space: Space = field(default_factory=dict)
@@ -74,6 +78,10 @@ class Entry:
     def module(self) -> str:
         """Dotted name of the file."""
         return self.factory.__module__ if self.factory else f"{FOLDER}.{self.name}"
+
+    def member_stems(self, seed: int) -> list[str]:
+        """Return the members of an ensemble with a seed, each as its run is called."""
+        return [run_stem(*run_of(member, seed)) for member in self.members]
 
     def skip_reason(self) -> str:
         """Return why the recognizer cannot run here, or an empty string."""
@@ -91,6 +99,17 @@ class Entry:
         return self.factory(**params)
 
 
+def run_stem(name: str, seed: int) -> str:
+    """Return how a run is called in file names and as a member: ``cnn_deep``, with another seed ``cnn_deep-seed1``."""
+    return f"{name}{SEED}{seed}" if seed else name
+
+
+def run_of(stem: str, seed: int = 0) -> tuple[str, int]:
+    """Return the recognizer and the seed of a run by what `run_stem` calls it; `seed` is that of a mere name."""
+    name, _, own = stem.partition(SEED)
+    return name, int(own or seed)
+
+
 @cache
 def gpu_is_seen() -> bool:
     """Return whether Keras sees a GPU."""
@@ -104,6 +123,7 @@ class RegistryError(ValueError):
 
 
 FOLDER = "models.recognizers"
+SEED = "-seed"
 # Every entry, and the loading of the file that it came from: a file that is loaded anew may register its name again.
 _registered: dict[str, tuple[Entry, ModuleSpec | None]] = {}
 
@@ -111,6 +131,7 @@ _registered: dict[str, tuple[Entry, ModuleSpec | None]] = {}
 def recognizer(
     family: str,
     members: tuple[str, ...] = (),
+    uses_seed: bool = True,
     requires: tuple[str, ...] = (),
     tier: str = "cpu",
     space: Space | None = None,
@@ -122,7 +143,9 @@ def recognizer(
     family : str
         ``neural``, ``classical``, ``ensemble`` or ``floor``.
     members : tuple of str
-        For an ensemble, the recognizers that it combines.
+        For an ensemble, the recognizers that it combines, with a seed where it is always the same: ``cnn_deep-seed1``.
+    uses_seed : bool
+        False if another seed gives the same result: then one run is enough. Of an ensemble its members say it.
     requires : tuple of str
         Modules without which the recognizer is skipped, with that reason.
     tier : str
@@ -140,7 +163,7 @@ def recognizer(
         name = factory.__name__
         loading = getattr(sys.modules.get(factory.__module__), "__spec__", None)
         _check_name(name, factory.__module__, loading)
-        _registered[name] = Entry(name, family, factory, members, requires, tier, space or {}), loading
+        _registered[name] = Entry(name, family, factory, members, uses_seed, requires, tier, space or {}), loading
         return factory
 
     return register
@@ -177,7 +200,16 @@ def recognizers() -> dict[str, Entry]:
         except (Exception, SystemExit) as error:  # whatever a broken file raises is its row in the leaderboard
             broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
     entries = {**{name: entry for name, (entry, _) in _registered.items()}, **broken}
+    entries |= {name: _with_seeds(entry, entries) for name, entry in entries.items() if entry.members}
     return dict(sorted(entries.items(), key=lambda item: (bool(item[1].members), item[0])))
+
+
+def _with_seeds(ensemble: Entry, known: Mapping[str, Entry]) -> Entry:
+    """Return an ensemble with the seed of those members that have the same one always."""
+    members = tuple(
+        f"{member}{SEED}0" if member in known and not known[member].uses_seed else member for member in ensemble.members
+    )
+    return replace(ensemble, members=members, uses_seed=any(SEED not in member for member in members))
 
 
 def find_recognizer(name: str, known: Mapping[str, Entry] | None = None) -> Entry:

@@ -29,7 +29,8 @@ from benchmark.data import Dataset
 from benchmark.data.protocol import Setting
 from benchmark.runs.own_process import do_alone
 from benchmark.runs.record_store import Record
-from benchmark.runs.study import Run, Study, StudyError
+from benchmark.runs.run_list import Run
+from benchmark.runs.study import Study, StudyError
 from models.artifacts.cards import LIBRARIES
 from models.files.code_digest import project_digest
 

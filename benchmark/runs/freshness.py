@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.runs.record_store import Record, Store
 from models.artifacts.save_load import ArtifactError, load
 from models.files.code_digest import code_digest
-from models.registry import find_recognizer
+from models.registry import find_recognizer, run_of
 
 
 def run_digest(record: Record, code: str) -> str:
@@ -44,8 +44,8 @@ def load_finished(root: Path, record: Record) -> Any:
     """
     recognizer = load(root / "models" / record["artifact"])
     _check(recognizer, record)
-    for name, member in getattr(recognizer, "members_", {}).items():
-        _check(member, Store(root).read(name, record["seed"]))
+    for stem, member in getattr(recognizer, "members_", {}).items():
+        _check(member, Store(root).read(*run_of(stem)))
     return recognizer
 
 

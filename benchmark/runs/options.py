@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS
-from models.registry import Entry
+from models.registry import Entry, run_of
 
 
 class UsageError(ValueError):
@@ -82,7 +82,7 @@ def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
             near = difflib.get_close_matches(pattern, known, cutoff=0.4) or list(known)
             raise UsageError(f"no recognizer {pattern!r}; did you mean {' or '.join(near)}? --list shows all")
         chosen.update(names)
-    members = {member for name in chosen for member in known[name].members}
+    members = {run_of(member)[0] for name in chosen for member in known[name].members}
     return [entry for name, entry in known.items() if name in chosen | members]
 
 

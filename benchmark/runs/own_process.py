@@ -14,7 +14,8 @@ from models.files.code_digest import code_digest
 
 if TYPE_CHECKING:
     from benchmark.runs.record_store import Record
-    from benchmark.runs.study import Run, Study
+    from benchmark.runs.run_list import Run
+    from benchmark.runs.study import Study
 
 
 def do_alone(study: Study, run: Run, fit: bool, is_wanted: Callable[[], bool] = lambda: True) -> Record:

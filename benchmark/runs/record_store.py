@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from models.artifacts.formats import SUFFIXES, split_suffix
 from models.files.atomic import sha256, write_json, write_whole
 from models.labels import EMOTIONS
+from models.registry import run_of
 
 SCHEMA = 1
 Record = dict[str, Any]
@@ -208,7 +209,7 @@ def current_records(store: Store) -> list[Record]:
             return "its probabilities are missing or damaged"
         if record.get("checksum", checksum(record)) != checksum(record):
             return "it was edited since it was written"
-        if any(sums.get((name, record["seed"])) != was for name, was in record.get("members", {}).items()):
+        if any(sums.get(run_of(stem)) != was for stem, was in record.get("members", {}).items()):
             return "a member ran again since"
         return ""
 

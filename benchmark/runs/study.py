@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.own_process import do_alone
 from benchmark.runs.record_store import Probabilities, Record, Store
+from benchmark.runs.run_list import Run, list_runs
 from models.artifacts.save_load import ArtifactError, save
 from models.files.code_digest import code_digest
 from models.networks.checkpoint import delete_finished_checkpoints
-from models.registry import Entry
+from models.registry import Entry, run_of
 
 # What the card of a model says of its run.
 CARD = ("recognizer", "family", "seed", "dataset", "data_fingerprint", "protocol", "class_weight", "limit")
@@ -29,19 +30,6 @@ CARD = ("recognizer", "family", "seed", "dataset", "data_fingerprint", "protocol
 
 class StudyError(RuntimeError):
     """Whoever was to do the runs cannot; the message says the fix."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One recognizer under one seed."""
-
-    entry: Entry
-    seed: int
-
-    @property
-    def stem(self) -> str:
-        """File name of the artifact: the first seed's is the recognizer's own name."""
-        return self.entry.name if self.seed == 0 else f"{self.entry.name}-seed{self.seed}"
 
 
 class Study:
@@ -52,6 +40,7 @@ class Study:
     entries : sequence of Entry
         Members before their ensembles, as the registry gives them.
     seeds : sequence of int
+        What uses no seed is run once, with seed 0.
     data : Dataset
     setting : Setting
     root : Path
@@ -74,7 +63,7 @@ class Study:
         code: dict[str, str] | None = None,
     ) -> None:
         self.entries = {entry.name: entry for entry in entries}
-        self.runs = [Run(entry, seed) for seed in seeds for entry in entries]
+        self.runs = list_runs(entries, seeds)
         self.data = data
         self.setting = setting
         self.store = Store(root)
@@ -103,8 +92,8 @@ class Study:
         """
         busy: list[Run] = []
         for run in self.runs if runs is None else runs:
-            waiting = {(other.entry.name, other.seed) for other in busy}
-            if any((member, run.seed) in waiting for member in run.entry.members):
+            waiting = {other.stem for other in busy}
+            if waiting.intersection(run.entry.member_stems(run.seed)):
                 busy.append(run)
                 continue
             try:
@@ -136,7 +125,8 @@ class Study:
         )
 
     def _member_probabilities(self, run: Run) -> dict[str, str | None]:
-        return {name: (self.store.read(name, run.seed) or {}).get("probabilities_sha256") for name in run.entry.members}
+        stems = run.entry.member_stems(run.seed)
+        return {stem: (self.store.read(*run_of(stem)) or {}).get("probabilities_sha256") for stem in stems}
 
     def make(self, run: Run) -> Any:
         """Return the unfitted recognizer of a run."""
@@ -189,21 +179,26 @@ class Study:
         return self.store.keep({**self.facts(run), "status": "failed", "error": error, "traceback": trace})
 
     def _skipped_member(self, run: Run) -> str:
-        finished = self._member_probabilities(run)
-        missing = [name for name in run.entry.members if name in self.entries and not finished[name]]
-        reasons = {name: self.entries[name].skip_reason() for name in missing}
-        return "; ".join(f"its member {name} {reason}" for name, reason in reasons.items() if reason)
+        members, planned = self._member_probabilities(run), {other.stem for other in self.runs}
+        missing = [stem for stem, finished in members.items() if not finished]
+        cannot = {stem: self.entries[run_of(stem)[0]].skip_reason() for stem in missing if stem in planned}
+        if reasons := [f"its member {stem} {reason}" for stem, reason in cannot.items() if reason]:
+            return "; ".join(reasons)
+        if not (absent := [stem for stem in missing if stem not in planned]):
+            return ""
+        seeds = " ".join(map(str, sorted({run_of(stem)[1] for stem in members})))
+        return f"needs {', '.join(absent)}: python -m benchmark.run --only {run.entry.name} --seeds {seeds}"
 
     def _outcome(self, run: Run, fit: bool) -> Outcome:
         if not run.entry.members:
             earlier, fitted = self.fitted_before(run, fit) or (None, self.make(run))
             return run_recognizer(fitted, self.data, self.setting, earlier)
         members = {}
-        for name in run.entry.members:
-            record = self.store.read(name, run.seed)
+        for stem in run.entry.member_stems(run.seed):
+            record = self.store.read(*run_of(stem))
             if record is None or record["status"] != "ok":
-                raise RuntimeError(f"its member {name} has no finished run: {(record or {}).get('error', 'missing')}")
-            members[name] = record, self.store.probabilities(record)
+                raise RuntimeError(f"its member {stem} has no finished run: {(record or {}).get('error', 'missing')}")
+            members[stem] = record, self.store.probabilities(record)
         return run_ensemble(self.make(run), members)
 
     def fitted_before(self, run: Run, fit: bool) -> tuple[Record, Any] | None:

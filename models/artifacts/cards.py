@@ -60,9 +60,8 @@ def make_card(recognizer: Any, stem: str, sums: Mapping[str, str], facts: Mappin
         "classes": recognizer.classes_.tolist(),
         "temperature": recognizer.temperature_,
         "emotions": list(EMOTIONS),
-        "members": {
-            name: f"{name}{stem.removeprefix(facts['recognizer'])}" for name in getattr(recognizer, "names_", ())
-        },
+        # By the names that the ensemble knows them by, which are those of their files.
+        "members": {name: name for name in getattr(recognizer, "names_", ())},
         "preprocessing": PREPROCESSING,
         "versions": versions(),
     }

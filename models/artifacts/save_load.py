@@ -230,7 +230,8 @@ def _member_path(artifact: Path, stem: str, exact: bool) -> Path:
         path = artifact.with_name(stem + suffix)
         if loadable_files(path, exact):
             return path
+    name, seed = models.registry.run_of(stem)
     raise ArtifactError(
         f"{artifact}: its member {stem} is not in the same folder: with the training data, "
-        f"python -m benchmark.run --only {stem.split('-seed', maxsplit=1)[0]} --rerun makes it"
+        f"python -m benchmark.run --only {name}{f' --seeds {seed}' if seed else ''} --rerun makes it"
     )

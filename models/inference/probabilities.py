@@ -15,7 +15,7 @@ from models.labels import EMOTIONS, emotion_of
 def predict_by_model(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Return the probabilities of several recognizers for the same rows.
 
-    An ensemble reuses the probabilities of its members where the same models are among `recognizers`.
+    A model predicts once, also if it is a member of several ensembles.
 
     Parameters
     ----------
@@ -28,15 +28,21 @@ def predict_by_model(recognizers: Mapping[str, Any], rows: NDArray[np.uint8]) ->
     dict of str to ndarray of shape (n_faces, 7), dtype float32
         In the order of `recognizers`.
     """
-    probabilities: dict[str, NDArray[np.float32]] = {}
-    for name in sorted(recognizers, key=lambda name: hasattr(recognizers[name], "combine")):
-        recognizer = recognizers[name]
+    done: list[tuple[Any, NDArray[np.float32]]] = []
+
+    def predicted(recognizer: Any) -> NDArray[np.float32]:
+        for other, proba in done:
+            if _same_model(recognizer, other):
+                return proba
         members = getattr(recognizer, "members_", {})
-        if members and all(_same_model(fitted, recognizers.get(member)) for member, fitted in members.items()):
-            probabilities[name] = recognizer.combine(probabilities)
+        if members:
+            proba = recognizer.combine({stem: predicted(member) for stem, member in members.items()})
         else:
-            probabilities[name] = emotion_probabilities(recognizer, rows)
-    return {name: probabilities[name] for name in recognizers}
+            proba = emotion_probabilities(recognizer, rows)
+        done.append((recognizer, proba))
+        return proba
+
+    return {name: predicted(recognizer) for name, recognizer in recognizers.items()}
 
 
 def _same_model(one: Any, other: Any) -> bool:

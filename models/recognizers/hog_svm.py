@@ -67,6 +67,7 @@ class HogSVM(BaseRecognizer):
 
 @recognizer(
     family="classical",
+    uses_seed=False,
     space={
         "pixels_per_cell": (5, 6, 8),
         "orientations": (8, 9, 12),

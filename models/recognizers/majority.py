@@ -28,7 +28,7 @@ class Majority(BaseRecognizer):
         return np.tile(self.frequencies_, (len(X), 1))
 
 
-@recognizer(family="floor")
+@recognizer(family="floor", uses_seed=False)
 def majority(random_state: int = 0) -> Majority:
     """Always the most frequent training emotion."""
     return Majority(random_state)

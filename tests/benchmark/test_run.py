@@ -19,6 +19,13 @@ QUICK = ["--only", "majority", "--limit", "200"]
 
 
 @pytest.fixture
+def every_seed(monkeypatch):
+    """Have the majority, which takes no time, run with every seed."""
+    majority = replace(recognizers()["majority"], uses_seed=True)
+    monkeypatch.setattr(run, "recognizers", lambda: {"majority": majority})
+
+
+@pytest.fixture
 def results(tmp_path, monkeypatch):
     monkeypatch.delenv("FER2013", raising=False)
     return tmp_path / "results"
@@ -69,15 +76,17 @@ def test_facts_of_the_data_are_kept_for_the_report(results):
 
 
 def test_a_dry_run_writes_nothing(results, capsys):
-    assert run.main([*QUICK, "--results", str(results), "--dry-run", "--seeds", "0", "1"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    arguments = ["--only", "majority", "lbp_xgb", "--results", str(results), "--dry-run", "--seeds", "0", "1"]
+    assert run.main(arguments) == 0
+    assert sorted(capsys.readouterr().out.splitlines()) == [
+        "lbp_xgb              seed 0  missing",
+        "lbp_xgb              seed 1  missing",
         "majority             seed 0  missing",
-        "majority             seed 1  missing",
     ]
     assert not results.exists()
 
 
-def test_the_state_of_a_run_is_asked_once_and_once_at_its_turn(results, monkeypatch):
+def test_the_state_of_a_run_is_asked_once_and_once_at_its_turn(results, every_seed, monkeypatch):
     asked = Counter()
     state = Study.state
     monkeypatch.setattr(Study, "state", lambda self, run, rerun: asked.update([run.seed]) or state(self, run, rerun))
@@ -94,6 +103,16 @@ def test_an_ensemble_brings_its_members(results, capsys):
     assert run.main(["--only", "soft_voting", "--results", str(results), "--dry-run"]) == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names == ["cnn", "hog_svm", "lbp_xgb", "soft_voting"]
+
+
+def test_a_vote_of_seeds_is_done_once_and_last(results, capsys):
+    arguments = ["--only", "deep_ensemble", "soft_voting_networks", "--results", str(results), "--dry-run"]
+    assert run.main([*arguments, "--seeds", "0", "1", "2"]) == 0
+    lines = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    names = ["cnn", "cnn_aug", "cnn_deep", "soft_voting_networks"]
+    assert lines == [[name, "seed", str(seed)] for seed in range(3) for name in names] + [
+        ["deep_ensemble", "seed", "0"]
+    ]
 
 
 def test_a_recognizer_for_gpus_is_skipped_unless_it_is_named(results, capsys, monkeypatch):
@@ -163,7 +182,7 @@ def test_a_failure_gives_1_and_the_others_their_rows(results, capsys):
     assert "majority" in out
 
 
-def test_an_interruption_keeps_what_is_finished_and_gives_130(results, capsys, monkeypatch):
+def test_an_interruption_keeps_what_is_finished_and_gives_130(results, every_seed, capsys, monkeypatch):
     execute = Study.execute
 
     def interrupted(self, rerun):

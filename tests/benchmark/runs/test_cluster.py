@@ -1,6 +1,7 @@
 """Which worker does which run: here one object stands for the client of a cluster."""
 
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 
 import pytest
 
@@ -69,7 +70,8 @@ def study(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "CHECK", 0)
 
     def make(seeds=(0, 1), folder="results"):
-        return Study([recognizers()["majority"]], seeds, faces, Setting(PROTOCOLS["kaggle"]), tmp_path / folder)
+        entry = replace(recognizers()["majority"], uses_seed=True)
+        return Study([entry], seeds, faces, Setting(PROTOCOLS["kaggle"]), tmp_path / folder)
 
     return make
 

