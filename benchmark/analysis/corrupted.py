@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmark.data.corruptions import STRENGTHS
 from benchmark.runs.record_store import Record
+from models.registry import run_of
 
 NOTHING = "none"
 # Corruptions that are in the training of `models.networks.augmentation.augment` too, with the parameter that says so.
@@ -51,10 +52,11 @@ def trained_on(record: Record, members: Mapping[str, Record]) -> list[str]:
     record : dict
         Of a finished run.
     members : mapping of str to dict
-        The records of its seed, by recognizer; those that are not its members are ignored.
+        A record of each recognizer, by name; those that are not its members are ignored.
     """
     weights = record.get("ensemble", {}).get("weights") or dict.fromkeys(record.get("members", {}), 1.0)
-    voters = [members[name] for name, weight in weights.items() if weight and name in members]
+    names = {run_of(stem)[0] for stem, weight in weights.items() if weight}
+    voters = [members[name] for name in names if name in members]
     # Only where all names occur: the kernel of a support vector machine has a gamma as well.
     params = [run["params"] for run in (record, *voters) if set(TRAINED_BY.values()) <= run["params"].keys()]
     return [kind for kind, name in TRAINED_BY.items() if any(values[name] for values in params)]

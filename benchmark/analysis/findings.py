@@ -18,7 +18,7 @@ from benchmark.data import DataError
 from benchmark.runs.freshness import run_digest
 from benchmark.runs.record_store import Record, Store, current_records
 from models.files.code_digest import code_digest
-from models.registry import recognizers
+from models.registry import recognizers, run_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +66,16 @@ class Findings:
             return ""
         seed, compared = equal_seeds(runs := by_seed(self.done))
         without = ", ".join(name for name in runs if name not in compared)
+        known = recognizers()
+        fixed = ", ".join(name for name in runs if name in known and not known[name].uses_seed)
         return (
-            "Scores, their intervals and the confusion matrices are of all seeds. A test between two recognizers is of "
-            "the lowest seed that both have, and empty where they share none; so are class weights. The scores without "
-            "near-duplicates, against FER+ and on corrupted faces, and curves are of the first seed that most "
-            f"recognizers have, seed {seed}{f'; without it: {without}' if without else ''}."
+            "Scores, their intervals and the confusion matrices are of all seeds. Two recognizers that share several "
+            "seeds are compared by their mean accuracy over these, in bootstrap resamples of faces and seeds; two that "
+            "share one seed, by McNemar's test. "
+            + (f"Another seed changes nothing in {fixed}: their one run stands for every seed. " if fixed else "")
+            + "The class weights, the scores without near-duplicates, against FER+ and on corrupted faces, and curves "
+            f"are of the first seed that most recognizers have, seed {seed}"
+            f"{f'; without it: {without}' if without else ''}."
         )
 
 
@@ -99,7 +104,7 @@ def read_findings(root: Path) -> Findings:
 def _with_remarks(records: Sequence[Record]) -> list[Record]:
     """Return the records; the finished ones have ``remarks``, a list of what a reader must know of them."""
     known, codes = recognizers(), dict[str, str]()
-    done = by_seed(record for record in records if record["status"] == "ok")
+    done = {(record["recognizer"], record["seed"]): record for record in records if record["status"] == "ok"}
 
     def is_stale(record: Record) -> bool:
         """Return whether today's code would give another result, or is missing."""
@@ -113,12 +118,12 @@ def _with_remarks(records: Sequence[Record]) -> list[Record]:
     def remarks(record: Record) -> list[str]:
         words = ["stale: made by earlier code"] if is_stale(record) else []
         words += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
-        members = [done.get(name, {}).get(record["seed"]) for name in record.get("members", {})]
-        better = [
+        members = [done.get(run_of(stem)) for stem in record.get("members", {})]
+        better = dict.fromkeys(
             member["recognizer"]
             for member in members
             if member and any(member["valid"][metric] > record["valid"][metric] for metric in ("accuracy", "macro_f1"))
-        ]
+        )
         return words + ([f"below its member {' and '.join(better)} on validation"] if better else [])
 
     return [{**record, "remarks": remarks(record)} if record["status"] == "ok" else record for record in records]

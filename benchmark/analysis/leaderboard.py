@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from benchmark.runs.record_store import Record
+from models.registry import recognizers
 
 Value = TypeVar("Value")
 COLUMNS = (
@@ -109,11 +110,23 @@ def equal_seeds(runs: Mapping[str, Mapping[int, Value]]) -> tuple[int | None, di
     return seed, {name: seeds[seed] for name, seeds in runs.items() if seed in seeds}
 
 
+def common_seeds(one: Mapping[int, Value], other: Mapping[int, Value]) -> list[int]:
+    """Return the seeds that two recognizers both have, from the lowest."""
+    return sorted(one.keys() & other.keys())
+
+
 def by_seed(done: Iterable[Record]) -> dict[str, dict[int, Record]]:
-    """Return records by recognizer and seed, in the order of `done`."""
+    """Return records by recognizer and seed, in the order of `done`.
+
+    The single run of a recognizer that uses no seed stands for every seed of the others.
+    """
+    done, known = list(done), recognizers()
+    seeds = sorted({record["seed"] for record in done})
     records: dict[str, dict[int, Record]] = {}
     for record in done:
-        records.setdefault(record["recognizer"], {})[record["seed"]] = record
+        name = record["recognizer"]
+        for seed in [record["seed"]] if name not in known or known[name].uses_seed else seeds:
+            records.setdefault(name, {}).setdefault(seed, record)
     return records
 
 

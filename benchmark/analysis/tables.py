@@ -10,7 +10,8 @@ import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from benchmark.analysis.corrupted import trained_on
-from benchmark.analysis.leaderboard import by_seed, equal_seeds, firsts
+from benchmark.analysis.ensembles import ensemble_weights
+from benchmark.analysis.leaderboard import by_seed, common_seeds, equal_seeds, firsts
 from benchmark.analysis.per_class import (
     WEAK_CLASSES,
     average_precision,
@@ -97,35 +98,6 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         kinds = [", ".join(trained_on(first[name], first)) for name in corrupted.index]
         tables["robustness"] = corrupted.assign(trained_on=kinds)
     return tables
-
-
-def ensemble_weights(done: Sequence[Record], mcnemar: pd.DataFrame) -> pd.DataFrame:
-    """Return the weight of each member in each ensemble, and whether the ensemble is better than it.
-
-    Returns
-    -------
-    DataFrame
-        Index ensemble, member; columns ``seed``, the lowest of both, ``weight`` (0: left out; missing where the
-        ensemble states none), ``accuracy_gain`` of the ensemble over the member on test, and its ``p_mcnemar``, not
-        corrected for the number of tests. Members that share no seed with the ensemble have no row.
-    """
-    runs = by_seed(done)
-    rows = {}
-    for name, records in runs.items():
-        for member in next(iter(records.values())).get("members", {}):
-            seed, pair = equal_seeds({name: records, member: runs.get(member, {})})
-            if len(pair) < 2:
-                continue
-            record, other = pair[name], pair[member]
-            stated = record.get("ensemble", {})
-            rows[name, member] = {
-                "seed": seed,
-                "weight": stated["weights"].get(member, 0.0) if stated.get("weights") else np.nan,
-                "accuracy_gain": record["test"]["accuracy"] - other["test"]["accuracy"],
-                "p_mcnemar": mcnemar.loc[name, member],
-            }
-    names = pd.MultiIndex.from_tuples(rows, names=["ensemble", "member"])
-    return pd.DataFrame(list(rows.values()), index=names, columns=["seed", "weight", "accuracy_gain", "p_mcnemar"])
 
 
 def calibration_table(done: Sequence[Record]) -> pd.DataFrame:
@@ -235,11 +207,9 @@ def _weak(runs: Mapping[str, Probabilities], table: Any) -> pd.DataFrame:
 
 
 def _with_seed(tested: pd.DataFrame, runs: Mapping[str, Mapping[int, Any]]) -> pd.DataFrame:
-    """Return the tests against the best, which `runs` name first, with the seed of each."""
-    best = next(iter(runs))
-    pairs = {name: equal_seeds({best: runs[best], str(name): runs[str(name)]}) for name in tested.index}
-    seeds = [seed if len(pair) > 1 else None for seed, pair in pairs.values()]
-    return tested.assign(seed=pd.array(seeds, "Int64"))
+    """Return the tests against the best, which `runs` name first, with the seeds of each."""
+    best = next(iter(runs.values()))
+    return tested.assign(seed=[" ".join(map(str, common_seeds(best, runs[str(name)]))) for name in tested.index])
 
 
 def _by_recognizer(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -25,8 +25,7 @@ def intervals(
     """Return percentile bootstrap intervals of a recognizer's scores, over the test faces and over the seeds.
 
     With one seed the intervals say what other faces would have changed, not what another training would. Of several
-    seeds each resample draws as many with replacement, and the same faces for all of them. So few seeds show less than
-    their whole spread: by a factor of the square root of (n_seeds - 1) / n_seeds.
+    seeds each resample draws one less with replacement, as `drawn_seeds` does, and the same faces for all of them.
 
     Parameters
     ----------
@@ -150,6 +149,31 @@ def over_seeds(records: Iterable[Record]) -> pd.DataFrame:
     return scores.agg(mean="mean", std="std", n="count")
 
 
+def drawn_seeds(n_seeds: int, n_resamples: int, seed: int = 0) -> NDArray[np.float64]:
+    """Return the weight of each seed in bootstrap resamples of the seeds.
+
+    One seed less than there are is drawn with replacement: then the variance of the mean over the resamples is the
+    unbiased estimate for the mean of so few. As many would show too little, of three seeds two thirds.
+
+    Parameters
+    ----------
+    n_seeds, n_resamples, seed : int
+        The same three numbers give the same weights.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_seeds)
+        Each row has the sum 1.
+
+    References
+    ----------
+    J. N. K. Rao and C. F. J. Wu, "Resampling inference with complex survey data", Journal of the American Statistical
+    Association 83, 1988. https://doi.org/10.1080/01621459.1988.10478591
+    """
+    n_drawn = max(n_seeds - 1, 1)
+    return np.random.default_rng((seed, n_seeds)).multinomial(n_drawn, [1 / n_seeds] * n_seeds, n_resamples) / n_drawn
+
+
 def as_labels(values: ArrayLike) -> NDArray[np.int64]:
     """Return a row of labels as integers.
 
@@ -179,10 +203,8 @@ def _resampled(labels: NDArray[np.int64], n_resamples: int, seed: int) -> list[N
 
 
 def _mean_of_drawn(scores: Sequence[NDArray[np.floating]], seed: int) -> NDArray[np.floating]:
-    """Return the mean score, (n_resamples, 10), over seeds drawn with replacement anew for each resample."""
-    n_seeds = len(scores)
-    drawn = np.random.default_rng((seed, n_seeds)).multinomial(n_seeds, [1 / n_seeds] * n_seeds, len(scores[0]))
-    return np.einsum("ns,snm->nm", drawn / n_seeds, np.stack(scores))
+    """Return the mean score, (n_resamples, 10), over seeds drawn anew for each resample."""
+    return np.einsum("ns,snm->nm", drawn_seeds(len(scores), len(scores[0]), seed), np.stack(scores))
 
 
 def _percentiles(estimates: Sequence[float], resampled: NDArray[np.floating], level: float) -> pd.DataFrame:

@@ -21,7 +21,7 @@ faces) gives the scores below and chose nothing.
 
 ## Scores
 
-On {report}, with 95% bootstrap intervals over its faces. They do not cover the chance of another training.
+On {report}, {meant}
 
 {scores}
 ## Weak emotions
@@ -46,6 +46,10 @@ covered or small are misread more often. Measure a model on your own photographs
 
 Licence: MIT.
 """
+OF_ONE_SEED = "with 95% bootstrap intervals over its faces. They do not cover the chance of another training."
+OF_SEVERAL_SEEDS = (
+    "means over seeds, with 95% bootstrap intervals over faces and seeds. The files are the first seed's."
+)
 
 
 def model_card(findings: Findings) -> str:
@@ -72,6 +76,7 @@ def model_card(findings: Findings) -> str:
         **{split: protocol[split] for split in ("fit", "select", "report")},
         **{f"n_{split}": faces[split] for split in ("fit", "select", "report")},
         weights=record["class_weight"],
+        meant=OF_SEVERAL_SEEDS if findings.several_seeds else OF_ONE_SEED,
         scores=to_markdown(table, ["recognizer", "file", "accuracy", "macro_f1"]),
         best=best,
         weakest=" and ".join(f"{name.removeprefix('recall_')} ({text[best, name]})" for name in lowest),

@@ -90,6 +90,7 @@ def render(findings: Findings, figures: Mapping[str, Display], faces: Sequence[M
         unsaid=unsaid(findings),
         folder=shlex.quote(shown(findings.root)),
         compared=_compared(findings),
+        test="Bootstrap test" if findings.several_seeds else "McNemar's test",
         faces=faces,
         style=_text("report.css"),
         script=_text("report.js"),

@@ -99,20 +99,30 @@ def test_the_command_names_what_the_page_shows(tmp_path, record, probabilities):
     ]
 
 
+def test_the_commands_name_the_seeds_of_what_uses_one(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    for name, seed in (("a", 0), ("b", 0), ("b", 1), ("hog_svm", 0)):
+        store.write(record(name, RIGHT, RIGHT, seed=seed), probabilities)
+    assert commands(read_findings(store.root)) == [
+        "python -m benchmark.run --only a",
+        "python -m benchmark.run --only b hog_svm --seeds 0 1",
+    ]
+
+
 @pytest.mark.slow
 def test_the_printed_commands_name_exactly_these_runs_as_fresh(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("FER2013", raising=False)
     monkeypatch.chdir(tmp_path)
     base = ["--limit", "60", "--results", "my results"]
     for arguments in (
-        ["--only", "hog_svm", "--set", "hog_svm.n_components=5", "--seeds", "0"],
-        ["--only", "majority", "--set", "hog_svm.n_components=5", "--seeds", "0", "2"],
+        ["--only", "hog_svm", "--set", "lbp_xgb.n_estimators=5", "--seeds", "0"],
+        ["--only", "lbp_xgb", "--set", "lbp_xgb.n_estimators=5", "--seeds", "0", "2"],
     ):
         assert run([*arguments, *base]) == 0
     (root,) = Path("my results/synthetic").iterdir()
     capsys.readouterr()
     printed = commands(read_findings(root))
-    assert len(printed) == 2
+    assert len(printed) == 1, "another seed changes nothing in hog_svm"
     for command in printed:
         python, _, module, *options = shlex.split(command)
         assert (python, module) == ("python", "benchmark.run")
@@ -120,8 +130,8 @@ def test_the_printed_commands_name_exactly_these_runs_as_fresh(tmp_path, monkeyp
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert sorted(lines) == [
         ["hog_svm", "seed", "0", "fresh"],
-        ["majority", "seed", "0", "fresh"],
-        ["majority", "seed", "2", "fresh"],
+        ["lbp_xgb", "seed", "0", "fresh"],
+        ["lbp_xgb", "seed", "2", "fresh"],
     ]
 
 

@@ -154,9 +154,9 @@ def test_the_best_must_be_there():
         versus_best([0, 1], {"hog": [0, 1]}, "cnn")
 
 
-def test_a_pair_is_compared_on_the_lowest_seed_of_both():
+def test_a_pair_is_compared_on_the_seeds_of_both():
     y = np.zeros(40, int)
-    predictions = {"best": {1: y, 2: y + 1}, "worse": {0: y, 1: y + 1, 2: y}, "other": {3: y}}
+    predictions = {"best": {1: y, 3: y + 1}, "worse": {0: y, 1: y + 1, 2: y}, "other": {4: y}}
     matrix = mcnemar_matrix(y, predictions)
     assert matrix.loc["best", "worse"] == mcnemar_matrix(y, {"best": y, "worse": y + 1}).loc["best", "worse"]
     assert matrix["other"].isna().tolist() == [True, True, False]
@@ -164,3 +164,58 @@ def test_a_pair_is_compared_on_the_lowest_seed_of_both():
     assert table.loc["worse", ["only_best_right", "only_other_right"]].tolist() == [40, 0]
     assert table.loc["worse", "p_holm"] == table.loc["worse", "p"], "one comparison alone"
     assert table.loc["other"].drop("distinguishable").isna().all() and not table.loc["other", "distinguishable"]
+
+
+# Several seeds
+
+
+def several(*accuracies, n_faces=1000):
+    """Predictions by seed for faces of emotion 0: with each seed other faces are right."""
+    orders = [np.random.default_rng(seed).permutation(n_faces) for seed in range(len(accuracies))]
+    return {seed: (orders[seed] >= n_faces * right).astype(int) for seed, right in enumerate(accuracies)}
+
+
+def test_seeds_that_change_nothing_are_one_seed():
+    y, predictions = against(9, 2)
+    repeated = {name: dict.fromkeys(range(3), labels) for name, labels in predictions.items()}
+    assert mcnemar_matrix(y, repeated).equals(mcnemar_matrix(y, predictions))
+    assert versus_best(y, repeated, "best").equals(versus_best(y, predictions, "best"))
+
+
+def test_several_seeds_tell_more_than_one():
+    y, one, other = np.zeros(1000, int), several(0.7, 0.7, 0.7), several(0.65, 0.65, 0.65)
+    other = {seed: labels[::-1] for seed, labels in other.items()}  # right on other faces
+    alone = mcnemar_matrix(y, {"a": one[0], "b": other[0]}).loc["a", "b"]
+    assert mcnemar_matrix(y, {"a": one, "b": other}).loc["a", "b"] < alone
+
+
+def test_the_spread_of_the_seeds_counts():
+    y = np.zeros(1000, int)
+    steady, moody = {"a": several(0.7, 0.7, 0.7)}, {"a": several(0.8, 0.75, 0.55)}
+    other = {"b": several(0.6, 0.6, 0.6)}
+    assert mcnemar_matrix(y, steady | other).loc["a", "b"] < 0.001
+    # One of three trainings is worse: both that are drawn are that one in 1 of 9 cases.
+    assert mcnemar_matrix(y, moody | other).loc["a", "b"] == pytest.approx(2 / 9, abs=0.05)
+
+
+def test_the_test_of_several_seeds_is_the_same_in_both_orders():
+    y, one, other = np.zeros(500, int), several(0.7, 0.6, 0.5, n_faces=500), several(0.6, 0.6, 0.7, n_faces=500)
+    table = mcnemar_matrix(y, {"a": one, "b": other})
+    assert table.loc["a", "b"] == table.loc["b", "a"] == mcnemar_matrix(y, {"b": other, "a": one}).loc["a", "b"]
+    tested = versus_best(y, {"a": one, "b": other}, "b")
+    assert tested.loc["a", "p"] == table.loc["a", "b"]
+    # The mean over the seeds of the faces of which only the one is right, less those of which only the other is.
+    gap = tested.loc["a", "only_best_right"] - tested.loc["a", "only_other_right"]
+    assert gap == pytest.approx(500 * (1.9 - 1.8) / 3)
+
+
+def test_methods_are_called_different_for_their_seeds_less_often_than_by_one_training():
+    rng, found = np.random.default_rng(0), []
+    for _ in range(40):
+        hits = rng.normal(0.6, 0.015, (2, 3, 1))
+        one, other = (rng.random((2, 3, 1000)) > hits).astype(int)
+        pair = {"a": dict(enumerate(one)), "b": dict(enumerate(other))}
+        single = {name: labels[0] for name, labels in pair.items()}
+        found.append([versus_best(np.zeros(1000, int), each, "a").loc["b", "p"] < 0.05 for each in (pair, single)])
+    several_seeds, one_seed = np.mean(found, axis=0)
+    assert several_seeds < 0.1 < one_seed

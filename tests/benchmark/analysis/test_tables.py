@@ -94,8 +94,8 @@ def unequal(tmp_path, record):
         return store.write(record(name, RIGHT, test, seed=seed, **entries), probabilities)["probabilities_sha256"]
 
     add("member", 0, wrong)
-    sums = {"member": add("member", 1, RIGHT)}
-    add("vote", 1, RIGHT, members=sums, ensemble={"weights": {"member": 1.0}})
+    sums = {"member-seed1": add("member", 1, RIGHT)}
+    add("vote", 1, RIGHT, members=sums, ensemble={"weights": {"member-seed1": 1.0}})
     add("lonely", 5, wrong)
     return store
 
@@ -103,7 +103,7 @@ def unequal(tmp_path, record):
 def test_equal_seeds_are_compared(unequal):
     tables = analyse(unequal, finished(unequal.records()))
     row = tables["ensemble_weights"].loc[("vote", "member")]
-    assert row[["seed", "accuracy_gain", "p_mcnemar"]].tolist() == [1, 0, 1]
+    assert row[["seed", "accuracy_gain", "p_mcnemar"]].tolist() == ["1", 0, 1]
     assert tables["mcnemar"].loc["vote", "member"] == 1
     assert tables["mcnemar"]["lonely"].dropna().to_dict() == {"lonely": 1}
     tested = tables["versus_best"]

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
-from benchmark.analysis.uncertainty import METRICS, first_places, intervals, over_seeds, paired_differences
+from benchmark.analysis.uncertainty import METRICS, drawn_seeds, first_places, intervals, over_seeds, paired_differences
 from benchmark.runs.metrics import evaluate
 from models.labels import EMOTIONS
 
@@ -106,7 +106,7 @@ def test_the_interval_covers_faces_and_seeds():
     y, hits = np.zeros(400, int), np.array([0.4, 0.6, 0.8])
     predictions = np.stack([np.arange(400) >= 400 * hit for hit in hits]).astype(int)
     row = intervals(y, predictions).loc["accuracy"]
-    of_seeds, of_faces = np.var(hits) / 3, 0.58 * 0.42 / 400  # the same faces are the easy ones for all three
+    of_seeds, of_faces = np.var(hits, ddof=1) / 3, 0.58 * 0.42 / 400  # the same faces are the easy ones for all three
     assert row["estimate"] == pytest.approx(0.6)
     assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * np.sqrt(of_seeds + of_faces), rel=0.15)
     faces_alone = intervals(y, predictions[1]).loc["accuracy"]
@@ -126,10 +126,19 @@ def test_who_is_first_how_often():
 
 def test_a_recognizer_is_first_by_each_of_its_seeds():
     y = np.zeros(1000, int)
-    both = np.stack([y, y + 1])  # all right, all wrong
+    both = np.stack([y, y, y + 1])  # all right twice, all wrong once: both that are drawn are right in 4 of 9 cases
     assert first_places(y, {"sure": (np.arange(1000) >= 900).astype(int), "moody": both}).loc[
         "moody", "accuracy"
-    ] == pytest.approx(0.25, abs=0.04)
+    ] == pytest.approx(4 / 9, abs=0.04)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 2, 3, 10])
+def test_drawn_seeds_vary_as_the_mean_of_so_few_does(n_seeds):
+    scores = np.random.default_rng(1).random(n_seeds)
+    weights = drawn_seeds(n_seeds, 20_000)
+    assert weights.sum(axis=1) == pytest.approx(1)
+    expected = scores.var(ddof=1) / n_seeds if n_seeds > 1 else 0
+    assert (weights @ scores).var() == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.slow
