@@ -15,7 +15,7 @@ from models import EMOTIONS, load
 from models.artifacts import save_load as artifacts
 from models.calibration import apply_temperature, best_temperature
 from models.networks.cpu import has_bfloat16
-from models.registry import recognizers
+from models.registry import recognizers, run_of
 
 pytestmark = pytest.mark.trains
 
@@ -37,9 +37,13 @@ ENOUGH = {
 SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]
 
 
+def recognizer_of(member):
+    return run_of(member)[0]
+
+
 def but_the_longest(names):
     """Leave the network that takes as long as all others, and what votes with it, to the slow tests."""
-    longest = {name for name in ENTRIES if "cnn_deep" in (name, *ENTRIES[name].members)}
+    longest = {name for name in ENTRIES if "cnn_deep" in (name, *map(recognizer_of, ENTRIES[name].members))}
     return [pytest.param(name, marks=pytest.mark.slow) if name in longest else name for name in names]
 
 
@@ -61,41 +65,43 @@ def fit(recognizer, faces):
 
 
 class Fitted(dict):
-    """Every recognizer by name, fitted when it is first asked for; ensembles from the others."""
+    """Every recognizer by what its run is called, fitted when it is first asked for; ensembles from the others."""
 
     def __init__(self, faces):
         super().__init__()
         self.faces = faces
 
-    def __missing__(self, name):
+    def __missing__(self, stem):
+        name, seed = run_of(stem)
         entry, valid = ENTRIES[name], self.faces["PublicTest"]
         if entry.skip_reason():
             pytest.skip(entry.skip_reason())
         if entry.members:
-            members = {member: self[member] for member in entry.members}
+            members = {member: self[member] for member in entry.member_stems(seed)}
             probabilities = {member: each.predict_proba(valid.X) for member, each in members.items()}
-            self[name] = make(name).fit(probabilities, valid.y, np.arange(7)).attach(members)
+            self[stem] = make(name).fit(probabilities, valid.y, np.arange(7)).attach(members)
         else:
             faces = taught(name, self.faces)
             before = faces["Training"].X.copy()
-            self[name] = fit(make(name), faces)
+            self[stem] = fit(make(name, seed), faces)
             np.testing.assert_array_equal(faces["Training"].X, before)
-        return self[name]
+        return self[stem]
 
 
 class Saved(dict):
-    """The file of every recognizer by name, written with those of its members when it is first asked for."""
+    """The file of every run by its name, written with those of its members when it is first asked for."""
 
     def __init__(self, fitted, folder):
         super().__init__()
         self.fitted, self.folder = fitted, folder
 
-    def __missing__(self, name):
-        for member in ENTRIES[name].members:
+    def __missing__(self, stem):
+        name, seed = run_of(stem)
+        for member in ENTRIES[name].member_stems(seed):
             self[member]
-        card = artifacts.save(self.fitted[name], self.folder, name, {"recognizer": name})
-        self[name] = self.folder / card["artifact"]
-        return self[name]
+        card = artifacts.save(self.fitted[stem], self.folder, stem, {"recognizer": name})
+        self[stem] = self.folder / card["artifact"]
+        return self[stem]
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +149,8 @@ CLASSICAL = [name for name in SINGLE if ENTRIES[name].family == "classical"]
 
 
 @pytest.mark.parametrize(
-    "name", but_the_longest(n for n, each in ENTRIES.items() if {n, *each.members} & set(CLASSICAL))
+    "name",
+    but_the_longest(n for n, each in ENTRIES.items() if {n, *map(recognizer_of, each.members)} & set(CLASSICAL)),
 )
 def test_it_beats_the_majority(name, fitted, faces):
     test = faces["PrivateTest"]
@@ -211,6 +218,14 @@ def test_the_seed_decides_everything(name, fitted, faces):
     again = fit(clone(fitted[name]), taught(name, faces))
     X = faces["PrivateTest"].X
     np.testing.assert_array_equal(again.predict_proba(X), fitted[name].predict_proba(X))
+
+
+@pytest.mark.parametrize("name", [name for name in SINGLE if ENTRIES[name].family != "neural"])
+def test_another_seed_is_another_fit_of_those_alone_that_use_it(name, fitted, faces):
+    """Networks draw their first weights."""
+    again = fit(make(name, seed=1), taught(name, faces)).predict_proba(faces["PrivateTest"].X)
+    is_same = np.array_equal(again, fitted[name].predict_proba(faces["PrivateTest"].X))
+    assert is_same != ENTRIES[name].uses_seed
 
 
 @pytest.mark.parametrize("name", but_the_longest(name for name in SINGLE if name != "majority"))

@@ -4,13 +4,45 @@ import sys
 import pytest
 
 import models.recognizers
-from models.registry import Entry, RegistryError, find_recognizer, gpu_is_seen, recognizer, recognizers
+from models.registry import (
+    Entry,
+    RegistryError,
+    find_recognizer,
+    gpu_is_seen,
+    recognizer,
+    recognizers,
+    run_of,
+    run_stem,
+)
 
 
 def test_members_come_before_their_ensembles():
     names = list(recognizers())
     for name, entry in recognizers().items():
-        assert all(names.index(member) < names.index(name) for member in entry.members)
+        assert all(names.index(run_of(member)[0]) < names.index(name) for member in entry.members)
+
+
+@pytest.mark.parametrize(("run", "stem"), [(("cnn_deep", 0), "cnn_deep"), (("cnn_deep", 12), "cnn_deep-seed12")])
+def test_a_run_and_its_name(run, stem):
+    assert run_stem(*run) == stem
+    assert run_of(stem) == run
+    assert run_of("cnn_deep-seed0", 3) == ("cnn_deep", 0) and run_of("cnn_deep", 3) == ("cnn_deep", 3)
+
+
+def test_a_member_without_a_seed_of_its_own_has_that_of_the_vote_if_it_uses_one():
+    known = recognizers()
+    assert known["soft_voting"].member_stems(2) == ["cnn-seed2", "hog_svm", "lbp_xgb-seed2"]
+    assert known["deep_ensemble"].member_stems(0) == ["cnn_deep", "cnn_deep-seed1", "cnn_deep-seed2"]
+
+
+def test_a_vote_uses_the_seed_if_a_member_does(add):
+    add(
+        "added",
+        RECIPE.replace('family="classical"', 'family="ensemble", members=("hog_svm", "majority")').format(name="added"),
+    )
+    entries = recognizers()
+    unused = {name for name, entry in entries.items() if not entry.uses_seed}
+    assert unused == {"majority", "hog_svm", "deep_ensemble", "soft_voting_seeds", "added"}
 
 
 def test_every_recognizer_is_one_file_with_a_summary():
