@@ -29,6 +29,7 @@ from models.registry import Entry, recognizers
 
 TRAINING_FACES = 28_709
 Way = Callable[[Study], Iterator[tuple[Run, str, Record]]]
+SPREAD = ["test_accuracy_std", "seeds"]
 SCORES = ["valid_accuracy", "valid_macro_f1", "test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall"]
 
 
@@ -149,7 +150,8 @@ def _execute(
     if study.store.records():
         if not stopped:
             write_side_tables(study.store, study.data, study.setting.protocol, votes)
-        print(to_text(derive(study.store.root).board, SCORES))
+        found = derive(study.store.root)
+        print(to_text(found.board, [*SCORES, *(SPREAD if found.several_seeds else ())]))
         print(f"\n{study.store.root}: leaderboard, report.html, confusion matrices, figures, records and models")
     if study.data.note:
         print(f"note: {study.data.note}", file=sys.stderr)

@@ -20,6 +20,15 @@ from benchmark.runs.record_store import Record, Store, current_records
 from models.files.code_digest import code_digest
 from models.registry import recognizers, run_of
 
+# What is of one seed, by the table that has it.
+OF_ONE_SEED = {
+    "confusions": "the most frequent confusions",
+    "class_weights": "class weights",
+    "copies": "scores without near-duplicates",
+    "ferplus": "scores against FER+",
+    "robustness": "scores on corrupted faces",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:
@@ -67,14 +76,14 @@ class Findings:
         seed, compared = equal_seeds(runs := by_seed(self.done))
         without = ", ".join(name for name in runs if name not in compared)
         known = recognizers()
+        of_one = ["Curves, calibration", *(words for table, words in OF_ONE_SEED.items() if table in self.tables)]
         fixed = ", ".join(name for name in runs if name in known and not known[name].uses_seed)
         return (
             "Scores, their intervals and the confusion matrices are of all seeds. Two recognizers that share several "
             "seeds are compared by their mean accuracy over these, in bootstrap resamples of faces and seeds; two that "
             "share one seed, by McNemar's test. "
-            + (f"Another seed changes nothing in {fixed}: their one run stands for every seed. " if fixed else "")
-            + "The class weights, the scores without near-duplicates, against FER+ and on corrupted faces, and curves "
-            f"are of the first seed that most recognizers have, seed {seed}"
+            + (f"Another seed changes nothing in {fixed}: one run stands for every seed. " if fixed else "")
+            + f"{', '.join(of_one[:-1])} and {of_one[-1]} are of the first seed that most recognizers have, seed {seed}"
             f"{f'; without it: {without}' if without else ''}."
         )
 

@@ -64,6 +64,17 @@ def verdicts(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     return words
 
 
+def seeds_summary(seeds: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `benchmark.analysis.uncertainty.over_seeds` as text, one row a recognizer."""
+    texts = [
+        "" if np.isnan(mean) else f"{mean:.3f}" if np.isnan(std) else f"{mean:.3f} ± {std:.3f}"
+        for mean, std in seeds[["mean", "std"]].itertuples(index=False)
+    ]
+    shown = pd.Series(texts, seeds.index).unstack("metric", sort=False)
+    shown.insert(0, "seeds", seeds["n"].groupby("recognizer", sort=False).max())
+    return shown.rename_axis(columns=None).reset_index()
+
+
 def weights_summary(weights: pd.DataFrame) -> pd.DataFrame:
     """Return the table of `benchmark.analysis.tables.ensemble_weights` as text."""
     shown = weights.reset_index()
@@ -72,7 +83,8 @@ def weights_summary(weights: pd.DataFrame) -> pd.DataFrame:
     shown["weight"] = shown["weight"].map("{:.2f}".format, na_action="ignore")
     shown["accuracy_gain"] = shown["accuracy_gain"].map("{:+.3f}".format)
     shown["p_mcnemar"] = shown["p_mcnemar"].map(_p_value)
-    return shown
+    of_several = weights["seed"].astype(str).str.contains(" ").any()
+    return shown.rename(columns={"p_mcnemar": "p"}) if of_several else shown
 
 
 def _p_value(p: float) -> str:

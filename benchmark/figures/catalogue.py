@@ -42,7 +42,8 @@ def displays(findings: Findings) -> dict[str, figures.Display]:
             epochs.index = pd.RangeIndex(1, len(epochs) + 1, name="epoch")
             # A model with early stopping (patience) has the weights of the best epoch, another those of the last.
             used = epochs["val_accuracy"].idxmax() if "patience" in record["params"] else epochs.index[-1]
-            display = figures.TrainingDisplay(epochs, f"{record['recognizer']} ({findings.title})", int(used))
+            seed = f", seed {record['seed']}" if findings.several_seeds else ""
+            display = figures.TrainingDisplay(epochs, f"{record['recognizer']}{seed} ({findings.title})", int(used))
             drawn[f"figures/training_{record['recognizer']}_seed{record['seed']}"] = display
     return drawn
 

@@ -31,6 +31,9 @@ BOARD_COLUMNS = (
     "artifact_mb",
 )
 
+# With several seeds, how many there are of a row and how far its scores spread.
+SEED_COLUMNS = ("test_accuracy_std", "test_macro_f1_std", "seeds")
+
 # The leaderboard in short, for README.md: columns, and what they are called there.
 SHORT_COLUMNS = {
     "rank": "rank",
@@ -75,7 +78,8 @@ def _blocks(findings: Findings) -> dict[str, str]:
     """Return the tables of a results folder as Markdown, by the name in their marker."""
     root, parent = findings.root.as_posix(), findings.root.parent
     schemes = findings.tables.get("class_weights", pd.DataFrame())
-    columns = BOARD_COLUMNS if (findings.board["status"] == "ok").all() else (*BOARD_COLUMNS, "status")
+    columns = (*BOARD_COLUMNS, *(SEED_COLUMNS if findings.several_seeds else ()))
+    columns = columns if (findings.board["status"] == "ok").all() else (*columns, "status")
     blocks = {
         f"leaderboard: {root}": _short_leaderboard(findings),
         f"board: {root}": to_markdown(findings.board, columns),
@@ -99,10 +103,11 @@ def _short_leaderboard(findings: Findings) -> str:
     """Return the leaderboard in 8 columns, and below it what has to be known of rows."""
     accuracy = score_summary(findings.tables).set_index("recognizer")["accuracy"]
     board = findings.board.assign(accuracy=findings.board["recognizer"].map(accuracy))
-    _, _, rows = to_markdown(board, list(SHORT_COLUMNS)).partition("\n")
+    titles = SHORT_COLUMNS | ({"seeds": "seeds"} if findings.several_seeds else {})
+    _, _, rows = to_markdown(board, list(titles)).partition("\n")
     notes = board[board["status"] != "ok"].groupby("status", sort=False)["recognizer"].agg(", ".join)
     below = "".join(f"- {names}: {status}\n" for status, names in notes.items())
-    return f"| {' | '.join(SHORT_COLUMNS.values())} |\n{rows}" + (f"\n{below}" if below else "")
+    return f"| {' | '.join(titles.values())} |\n{rows}" + (f"\n{below}" if below else "")
 
 
 def _between_markers(text: str, name: str, table: str) -> str:

@@ -18,7 +18,7 @@ from benchmark.analysis.ferplus import LABELS_ROW
 from benchmark.analysis.findings import Findings
 from benchmark.analysis.per_class import WEAK_CLASSES
 from benchmark.analysis.published import beside_tools, published
-from benchmark.analysis.summaries import weights_summary
+from benchmark.analysis.summaries import seeds_summary, weights_summary
 from benchmark.data.protocol import FERPLUS, labels_of
 from benchmark.figures import Display, to_svg
 from benchmark.report.reproduction import commands, shown, unsaid
@@ -90,7 +90,7 @@ def render(findings: Findings, figures: Mapping[str, Display], faces: Sequence[M
         unsaid=unsaid(findings),
         folder=shlex.quote(shown(findings.root)),
         compared=_compared(findings),
-        test="Bootstrap test" if findings.several_seeds else "McNemar's test",
+        test="a bootstrap test" if findings.several_seeds else "McNemar's test",
         faces=faces,
         style=_text("report.css"),
         script=_text("report.js"),
@@ -188,7 +188,7 @@ def _tables(findings: Findings) -> dict[str, dict[str, Any]]:
         copies = _joined(shown["copies"])
         shown["copies"] = copies.assign(accuracy_change=-copies.pop("accuracy_drop"))
     if findings.several_seeds:
-        shown["seeds"] = findings.tables["seeds"].reset_index()
+        shown["seeds"] = seeds_summary(findings.tables["seeds"])
     return {name: _table(frame) for name, frame in shown.items()}
 
 

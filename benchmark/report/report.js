@@ -78,7 +78,7 @@ function showDifference(first, second) {
   const test = p === null ? "none, since they share no seed" : p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
   const caption =
     `Confusion matrix of ${first} minus that of ${second}, in points of the true emotion. ` +
-    `${compared.dataset.test} of their accuracies, uncorrected: ${test}.`;
+    `Their accuracies by ${compared.dataset.test}, uncorrected: ${test}.`;
   const body = table(compared, caption, ["true \\ predicted", ...numbers.emotions], "pair");
   const [one, other] = [shares(numbers.confusion[first]), shares(numbers.confusion[second])];
   numbers.emotions.forEach((emotion, truth) => {

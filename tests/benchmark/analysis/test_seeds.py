@@ -8,7 +8,10 @@ import pytest
 from benchmark.analysis.findings import read_findings
 from benchmark.analysis.leaderboard import by_seed, firsts
 from benchmark.analysis.significance import mcnemar_matrix
+from benchmark.analysis.summaries import seeds_summary
 from benchmark.derive import derive
+from benchmark.figures.catalogue import displays
+from benchmark.report.documents import update_readme
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Store
 from models.registry import run_stem
@@ -90,6 +93,33 @@ def test_the_texts_say_of_which_seeds_the_numbers_are(board):
     assert found.seeds_note in page
     assert "McNemar's test of the accuracy" not in page
     assert "over faces and seeds" in (board.root / "models" / "README.md").read_text("utf-8")
+
+
+def test_the_spread_has_a_row_a_recognizer(board):
+    table = seeds_summary(read_findings(board.root).tables["seeds"]).set_index("recognizer")
+    assert table["seeds"].to_dict() == {"deep_ensemble": 1, "vote": 3, "cnn_deep": 3, "hog_svm": 1}
+    assert table.loc["cnn_deep", "accuracy"] == "0.700 ± 0.050"
+    assert table.loc["hog_svm", "accuracy"] == "0.429"
+
+
+def test_the_documents_show_how_many_seeds_there_are(board, tmp_path):
+    found, document = read_findings(board.root), tmp_path / "README.md"
+    root = found.root.as_posix()
+    kinds = ("leaderboard", "board", "ensembles")
+    document.write_text("".join(f"<!-- {kind}: {root} -->\n<!-- end -->\n" for kind in kinds))
+    update_readme([document], [found])
+    text = document.read_text("utf-8")
+    assert "| ms per face | MB | seeds |" in text
+    assert "| test_accuracy_std | test_macro_f1_std | seeds |" in text
+    assert "| ensemble | member | weight | accuracy_gain | p |" in text
+
+
+def test_curves_say_of_which_seed_they_are(board):
+    record = board.read("cnn_deep", 1)
+    history = {name: [0.5, 0.7] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+    board.write({**record, "history": history}, board.probabilities(record))
+    display = displays(read_findings(board.root))["figures/training_cnn_deep_seed1"]
+    assert display.title.startswith("cnn_deep, seed 1 (")
 
 
 def test_a_vote_below_one_of_its_members_says_so_once(board):
