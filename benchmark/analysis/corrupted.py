@@ -11,7 +11,7 @@ from benchmark.runs.record_store import Record
 from models.registry import run_of
 
 NOTHING = "none"
-# Corruptions that are in the training of `models.networks.augmentation.augment` too, with the parameter that says so.
+# Corruptions that `models.networks.augmentation` has in the training too, with the parameter that says so.
 TRAINED_BY = {
     "blur": "blur_noise_prob",
     "noise": "blur_noise_prob",

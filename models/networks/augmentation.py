@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 
 from features.rows import IMAGE_SIDE
-from models.networks.keras_recognizer import import_keras
+from models.networks.keras_import import import_keras
 
 ERASED_SHARE = (0.02, 0.2)
-ERASED_ASPECT = (0.4, 2.5)
+ERASED_LOG_ASPECT = (np.log(0.4), np.log(2.5))
 BLUR_SIGMA = (0.3, 1.0)  # standard deviation, pixels
 NOISE_SIGMA = (2.0, 12.0)  # standard deviation, grey levels
+BLUR_REACH = 4  # pixels; scipy's Gaussian ends at four standard deviations
+UNBLURRED = np.eye(2 * BLUR_REACH + 1, dtype=np.float32)[BLUR_REACH]
+PIXELS = np.arange(IMAGE_SIDE, dtype=np.int32)
+# For each of the nine places of a pixel's neighbours, the matrix that brings that neighbour, or the border, to it.
+NEIGHBOURS = np.eye(IMAGE_SIDE, dtype=np.float32)[
+    np.clip(PIXELS + np.arange(-BLUR_REACH, BLUR_REACH + 1)[:, None], 0, IMAGE_SIDE - 1)
+]
 
 
-def augment(
-    faces: NDArray[np.float32],
+class Changes(NamedTuple):
+    """How each of n faces is to be changed, as `draw_changes` drew it and `apply_changes` takes it.
+
+    Attributes
+    ----------
+    transform : ndarray of shape (n_faces, 8), dtype float32
+        As of `random_affine`.
+    power : ndarray of shape (n_faces,), dtype float32
+        To which the grey levels, as shares of 255, are raised.
+    blur : ndarray of shape (n_faces, 9), dtype float32, or None
+        Weights of the pixels from four before to four behind, along rows and columns; None where no face is degraded.
+    noise : ndarray of shape (n_faces, 48, 48), dtype float32, or None
+        Grey levels that are added; None where no face is degraded.
+    erased : ndarray of shape (n_faces, 4), dtype int32
+        Rectangle that takes one grey level: its first row and column, and those behind its last; empty for none.
+    level : ndarray of shape (n_faces,), dtype float32
+        That grey level.
+    """
+
+    transform: NDArray[np.float32]
+    power: NDArray[np.float32]
+    blur: NDArray[np.float32] | None
+    noise: NDArray[np.float32] | None
+    erased: NDArray[np.int32]
+    level: NDArray[np.float32]
+
+
+def draw_changes(
+    n_faces: int,
     generator: np.random.Generator,
     shift: float = 0.0,
     rotation: float = 0.0,
@@ -26,13 +61,12 @@ def augment(
     gamma: float = 0.0,
     blur_noise_prob: float = 0.0,
     erase_prob: float = 0.0,
-) -> NDArray[np.float32]:
-    """Return faces mirrored, rotated, zoomed and shifted in one resampling, with other grey levels, partly erased.
+) -> Changes:
+    """Draw how faces are mirrored, rotated, zoomed, shifted, made lighter or darker, degraded and partly erased.
 
     Parameters
     ----------
-    faces : ndarray of shape (n_faces, 48, 48, 1), dtype float32
-        Grey levels 0-255.
+    n_faces : int
     generator : numpy.random.Generator
     shift : float
         Farthest shift along each axis, pixels.
@@ -47,24 +81,49 @@ def augment(
     erase_prob : float
         Probability that a rectangle of 2-20% of a face takes one random grey level.
 
-    Returns
-    -------
-    ndarray of shape (n_faces, 48, 48, 1), dtype float32
-        Bilinear; pixels beyond the border repeat it.
-
     References
     ----------
     Z. Zhong, L. Zheng, G. Kang, S. Li and Y. Yang, "Random erasing data augmentation", AAAI 2020.
     https://doi.org/10.1609/aaai.v34i07.7000
     """
-    changed = _transformed(faces, random_affine(len(faces), generator, shift, rotation, zoom))
-    power = np.exp(generator.uniform(-gamma, gamma, (len(faces), 1, 1, 1))).astype(np.float32)
-    changed = np.float32(255) * (changed / np.float32(255)) ** power
-    for number in np.flatnonzero(generator.random(len(faces)) < blur_noise_prob):
-        _degrade(changed[number], generator)
-    for number in np.flatnonzero(generator.random(len(faces)) < erase_prob):
-        _erase(changed[number], generator)
-    return changed
+    transform = random_affine(n_faces, generator, shift, rotation, zoom)
+    power = np.exp(generator.uniform(-gamma, gamma, n_faces)).astype(np.float32)
+    degraded = generator.random(n_faces) < blur_noise_prob
+    blur, noise = _draw_degradations(degraded, generator) if blur_noise_prob else (None, None)
+    erased, level = np.zeros((n_faces, 4), np.int32), np.zeros(n_faces, np.float32)
+    for face in np.flatnonzero(generator.random(n_faces) < erase_prob):
+        erased[face] = _random_rectangle(generator)
+        level[face] = _uniform(generator, 0, 255)
+    return Changes(transform, power, blur, noise, erased, level)
+
+
+def apply_changes(faces: Any, changes: Changes, xp: Any = np) -> Any:
+    """Return the faces changed.
+
+    Parameters
+    ----------
+    faces : array of shape (n_faces, 48, 48, 1), dtype float32
+        Grey levels 0-255.
+    changes : Changes
+    xp : module
+        What computes: `numpy`, quickest on a processor, or `keras.ops`, which JAX compiles for its device.
+
+    Returns
+    -------
+    array of `xp` of shape (n_faces, 48, 48, 1), dtype float32
+        Resampled once, bilinear; pixels beyond the border repeat it.
+    """
+    resample = import_keras().ops.image.affine_transform
+    moved = resample(faces, changes.transform, interpolation="bilinear", fill_mode="nearest")
+    levels = 255 * xp.divide(moved, 255)[..., 0] ** changes.power[:, None, None]
+    if changes.blur is not None:
+        blur = xp.tensordot(changes.blur, NEIGHBOURS, 1)
+        levels = xp.matmul(xp.matmul(blur, levels), xp.transpose(blur, (0, 2, 1)))
+        levels = xp.clip(levels + changes.noise, 0, 255)
+    top, left, bottom, right = (changes.erased[:, side, None] for side in range(4))
+    rows, columns = (top <= PIXELS) & (bottom > PIXELS), (left <= PIXELS) & (right > PIXELS)
+    erased = rows[:, :, None] & columns[:, None, :]
+    return xp.where(erased, changes.level[:, None, None], levels)[..., None]
 
 
 def views(faces: NDArray[np.float32], zoom: float) -> Iterator[NDArray[np.float32]]:
@@ -127,22 +186,28 @@ def _similarity(
     return np.stack([a0, a1, a2, b0, b1, b2, 0 * a0, 0 * a0], axis=1).astype(np.float32)
 
 
-def _transformed(faces: NDArray[np.float32], transforms: NDArray[np.float32]) -> NDArray[np.float32]:
-    resample = import_keras().ops.image.affine_transform
-    return np.array(resample(faces, transforms, interpolation="bilinear", fill_mode="nearest"), np.float32)
+def _draw_degradations(
+    degraded: NDArray[np.bool_], generator: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the blur and the noise of all faces, as `Changes` has them: each degraded face gets one of both."""
+    blur = np.tile(UNBLURRED, (len(degraded), 1))
+    noise = np.zeros((len(degraded), IMAGE_SIDE, IMAGE_SIDE), np.float32)
+    for face in np.flatnonzero(degraded):
+        if generator.random() < 0.5:
+            blur[face] = gaussian_filter1d(UNBLURRED, _uniform(generator, *BLUR_SIGMA), mode="constant")
+        else:
+            noise[face] = generator.normal(0, _uniform(generator, *NOISE_SIGMA), noise[face].shape)
+    return blur, noise
 
 
-def _degrade(face: NDArray[np.float32], generator: np.random.Generator) -> None:
-    if generator.random() < 0.5:
-        face[..., 0] = gaussian_filter(face[..., 0], generator.uniform(*BLUR_SIGMA), mode="nearest")
-    else:
-        face += generator.normal(0, generator.uniform(*NOISE_SIGMA), face.shape)
-        np.clip(face, 0, 255, out=face)
-
-
-def _erase(face: NDArray[np.float32], generator: np.random.Generator) -> None:
-    area = generator.uniform(*ERASED_SHARE) * IMAGE_SIDE**2
-    aspect = np.exp(generator.uniform(*np.log(ERASED_ASPECT)))
+def _random_rectangle(generator: np.random.Generator) -> tuple[int, int, int, int]:
+    area = _uniform(generator, *ERASED_SHARE) * IMAGE_SIDE**2
+    aspect = np.exp(_uniform(generator, *ERASED_LOG_ASPECT))
     height, width = (round(min(side, IMAGE_SIDE)) for side in ((area * aspect) ** 0.5, (area / aspect) ** 0.5))
     top, left = generator.integers(IMAGE_SIDE - height + 1), generator.integers(IMAGE_SIDE - width + 1)
-    face[top : top + height, left : left + width] = generator.uniform(0, 255)
+    return top, left, top + height, left + width
+
+
+def _uniform(generator: np.random.Generator, low: float, high: float) -> float:
+    """Return what ``generator.uniform`` does, in a third of the time."""
+    return low + (high - low) * generator.random()

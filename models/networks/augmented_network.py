@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.rows import as_images
-from models.networks.augmentation import augment, views
+from models.networks.augmentation import draw_changes, views
 from models.networks.checkpoint import Checkpoint
 from models.networks.keras_recognizer import KerasRecognizer, import_keras, network_input
 from models.networks.training import shuffled_batches, train
@@ -38,7 +38,7 @@ class AugmentedNetwork(KerasRecognizer):
         The weights of the faces are raised to this power: 1 takes class weights as they are, 0.5 their square root,
         0 none.
     shift, rotation, zoom, gamma, blur_noise_prob, erase_prob : float
-        As of `models.networks.augmentation.augment`. The views for prediction are zoomed as far as `zoom` says.
+        As of `models.networks.augmentation.draw_changes`. The views for prediction are zoomed as far as `zoom` says.
     precision : str
         Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16``
         where the processor multiplies bfloat16 numbers, else ``float32``. The fitted network predicts in float32.
@@ -103,7 +103,6 @@ class AugmentedNetwork(KerasRecognizer):
         keras.utils.set_random_seed(self.random_state)
         weight = sample_weight**self.weight_power
         weight /= weight.mean()
-        changes = {name: getattr(self, name) for name in AUGMENTATIONS}
         network = self.build(len(self.classes_), self._policy())
         network.compile(
             optimizer=self._optimizer(keras, steps=-(-len(X) // self.batch_size)),
@@ -111,8 +110,8 @@ class AugmentedNetwork(KerasRecognizer):
             metrics=["accuracy"],
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
-        change = partial(augment, **changes)
-        faces = shuffled_batches(keras, as_images(X), y, weight, self.batch_size, self.random_state, change)
+        draw = partial(draw_changes, **{name: getattr(self, name) for name in AUGMENTATIONS})
+        faces = shuffled_batches(keras, as_images(X), y, weight, self.batch_size, self.random_state, draw)
         train(keras, faces, (network_input(X_valid), y_valid), self.epochs, checkpoint)
         self._keep(checkpoint)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.networks.augmentation import Changes, apply_changes
 from models.networks.checkpoint import Checkpoint
 
 VALIDATION_BATCH = 256
-Change = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
+Draw = Callable[[int, np.random.Generator], Changes]
 
 
 def shuffled_batches(
@@ -21,7 +23,7 @@ def shuffled_batches(
     weight: NDArray,
     batch_size: int,
     random_state: int,
-    change: Change | None = None,
+    draw: Draw | None = None,
 ) -> Any:
     """Return a `keras.utils.PyDataset` of shuffled batches; a batch depends on seed, epoch and place alone.
 
@@ -34,8 +36,8 @@ def shuffled_batches(
     weight : ndarray of shape (n_faces,), dtype float64
     batch_size : int
     random_state : int
-    change : callable, optional
-        Takes the faces of a batch, shape (batch_size, 48, 48, 1), dtype float32, and a generator.
+    draw : callable, optional
+        Takes the number of faces in a batch and a generator, and returns their `Changes`.
     """
 
     class Shuffled(keras.utils.PyDataset):
@@ -57,8 +59,8 @@ def shuffled_batches(
         def __getitem__(self, batch: int) -> tuple[NDArray, NDArray, NDArray]:
             chosen = self.order[batch * batch_size : (batch + 1) * batch_size]
             faces = images[chosen, :, :, None].astype(np.float32)
-            if change is not None:
-                faces = change(faces, self.generator(batch))
+            if draw is not None:
+                faces = apply_changes(faces, draw(len(faces), self.generator(batch)))
             return faces, y[chosen], weight[chosen]
 
     return Shuffled()
@@ -130,10 +132,10 @@ def train(
 
 
 def _progress(keras: Any, epochs: int) -> Any:
-    """Return a callback with a bar over epochs on standard error, silent where that is no terminal."""
+    """Return a callback with a bar over epochs on standard error, silent where that is no terminal, or missing."""
     from tqdm.auto import tqdm
 
-    bar = tqdm(total=epochs, desc="epochs at most", unit="epoch", disable=None, leave=False)
+    bar = tqdm(total=epochs, desc="epochs at most", unit="epoch", disable=sys.stderr is None or None, leave=False)
 
     def show(epoch: int, logs: Mapping[str, float]) -> None:
         bar.set_postfix(val_accuracy=f"{logs['val_accuracy']:.3f}")

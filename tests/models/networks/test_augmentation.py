@@ -1,8 +1,18 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from benchmark.data.synthetic import draw_face
-from models.networks.augmentation import BLUR_SIGMA, ERASED_SHARE, NOISE_SIGMA, augment, random_affine, views
+from models.networks.augmentation import (
+    BLUR_SIGMA,
+    ERASED_SHARE,
+    NOISE_SIGMA,
+    apply_changes,
+    draw_changes,
+    random_affine,
+    views,
+)
+from models.networks.keras_import import import_keras
 
 
 @pytest.fixture
@@ -11,8 +21,46 @@ def faces():
     return np.repeat(face[None, :, :, None], 40, axis=0)
 
 
-def changed(faces, seed=0, **changes):
-    return augment(faces, np.random.default_rng(seed), **changes)
+def changed(faces, seed=0, xp=np, **limits):
+    return np.asarray(apply_changes(faces, draw_changes(len(faces), np.random.default_rng(seed), **limits), xp))
+
+
+def changed_one_by_one(faces, seed, shift, rotation, zoom, gamma, blur_noise_prob, erase_prob):
+    """The same by scipy, face by face, in the order of the draws that all records rest on."""
+    generator = np.random.default_rng(seed)
+    transforms = random_affine(len(faces), generator, shift, rotation, zoom).astype(float)
+    y, x = np.mgrid[:48, :48]
+    moved = [
+        map_coordinates(face[..., 0], (b0 * x + b1 * y + b2, a0 * x + a1 * y + a2), order=1, mode="nearest")
+        for face, (a0, a1, a2, b0, b1, b2, *_) in zip(faces.astype(float), transforms, strict=True)
+    ]
+    power = np.exp(generator.uniform(-gamma, gamma, (len(faces), 1, 1)))
+    result = 255 * (np.array(moved) / 255) ** power
+    for number in np.flatnonzero(generator.random(len(faces)) < blur_noise_prob):
+        if generator.random() < 0.5:
+            result[number] = gaussian_filter(result[number], generator.uniform(*BLUR_SIGMA), mode="nearest")
+        else:
+            sigma = generator.uniform(*NOISE_SIGMA)
+            result[number] = np.clip(result[number] + generator.normal(0, sigma, (48, 48)), 0, 255)
+    for number in np.flatnonzero(generator.random(len(faces)) < erase_prob):
+        area = generator.uniform(*ERASED_SHARE) * 48**2
+        aspect = np.exp(generator.uniform(np.log(0.4), np.log(2.5)))
+        height, width = round(min((area * aspect) ** 0.5, 48)), round(min((area / aspect) ** 0.5, 48))
+        top, left = generator.integers(49 - height), generator.integers(49 - width)
+        result[number, top : top + height, left : left + width] = generator.uniform(0, 255)
+    return result[..., None]
+
+
+EVERYTHING = {"shift": 4, "rotation": 10, "zoom": 0.15, "gamma": 0.3, "blur_noise_prob": 0.6, "erase_prob": 0.5}
+
+
+@pytest.mark.parametrize("library", ["numpy", "keras.ops"])
+@pytest.mark.parametrize("limits", [EVERYTHING, {**EVERYTHING, "gamma": 0.0, "blur_noise_prob": 0.0}])
+def test_a_seed_gives_the_faces_that_scipy_gives_one_by_one(limits, library):
+    faces = np.random.default_rng(1).integers(0, 256, (60, 48, 48, 1)).astype(np.float32)
+    xp = np if library == "numpy" else import_keras().ops
+    expected = changed_one_by_one(faces, 5, **limits)
+    np.testing.assert_allclose(changed(faces, 5, xp, **limits), expected, atol=0.01)
 
 
 def test_without_changes_half_of_the_faces_are_mirrored(faces):
@@ -102,7 +150,6 @@ def test_views_are_the_face_and_its_mirror_image_at_three_scales(faces):
 
 def test_the_generator_decides_everything_and_the_input_stays(faces):
     before = faces.copy()
-    options = {"shift": 4, "rotation": 10, "zoom": 0.1, "gamma": 0.3, "blur_noise_prob": 0.5, "erase_prob": 0.5}
-    np.testing.assert_array_equal(changed(faces, **options), changed(faces, **options))
-    assert not np.array_equal(changed(faces, **options), changed(faces, seed=1, **options))
+    np.testing.assert_array_equal(changed(faces, **EVERYTHING), changed(faces, **EVERYTHING))
+    assert not np.array_equal(changed(faces, **EVERYTHING), changed(faces, seed=1, **EVERYTHING))
     np.testing.assert_array_equal(faces, before)
