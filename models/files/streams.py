@@ -68,8 +68,7 @@ def _redirect_stderr() -> int | None:
     if sys.__stderr__ is None:
         return None
     try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
+        getattr(sys.stderr, "flush", lambda: None)()  # a program without a console has none, or an object of its own
         saved = os.dup(2)
         nowhere = os.open(os.devnull, os.O_WRONLY)
     except (OSError, ValueError):

@@ -1,6 +1,5 @@
 """What is particular to one recognizer."""
 
-import os
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +9,6 @@ from sklearn.svm import SVC
 
 from models import ArtifactError, load
 from models.artifacts.save_load import save
-from models.files.streams import silenced_stderr
 from models.networks.cpu import has_bfloat16, processor
 from models.networks.keras_import import import_keras
 from models.parts.pairwise_coupling import PairwiseCalibrator, couple_pairwise
@@ -103,13 +101,6 @@ def test_networks_train_in_bfloat16_only_where_it_is_multiplied(name, multiplies
     with pytest.raises(InterruptedError):
         recognizer.fit(faces["Training"].X, faces["Training"].y)
     assert trained == [policy]
-
-
-def test_standard_error_is_silent_only_inside(capfd):
-    with silenced_stderr():
-        os.write(2, b"greeting")
-    os.write(2, b"still here")
-    assert capfd.readouterr().err == "still here"
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,13 @@ def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, mon
     assert not list((tmp_path / "interrupted").iterdir())
 
 
+def test_training_needs_no_standard_error(split, monkeypatch):
+    import_keras()
+    monkeypatch.setattr("sys.stderr", None)
+    X, y = split
+    assert len(TinyNetwork(epochs=1).fit(X, y, validation=(X, y)).history_["loss"]) == 1
+
+
 def test_a_face_and_its_mirror_image_have_the_same_probabilities(split):
     X = split[0]
     recognizer = fitted(split)
