@@ -10,9 +10,10 @@ import pkgutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from importlib.machinery import ModuleSpec
 from typing import Any, TypeVar
+
+from models.networks.keras_import import gpu_is_seen
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 
@@ -108,14 +109,6 @@ def run_of(stem: str, seed: int = 0) -> tuple[str, int]:
     """Return the recognizer and the seed of a run by what `run_stem` calls it; `seed` is that of a mere name."""
     name, _, own = stem.partition(SEED)
     return name, int(own or seed)
-
-
-@cache
-def gpu_is_seen() -> bool:
-    """Return whether Keras sees a GPU."""
-    from models.networks.keras_recognizer import import_keras
-
-    return bool(import_keras().distribution.list_devices("gpu"))
 
 
 class RegistryError(ValueError):

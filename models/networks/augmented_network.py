@@ -12,7 +12,8 @@ from features.rows import as_images
 from models.networks.augmentation import draw_changes, views
 from models.networks.checkpoint import Checkpoint
 from models.networks.keras_recognizer import KerasRecognizer, import_keras, network_input
-from models.networks.training import shuffled_batches, train
+from models.networks.shuffled_batches import ShuffledBatches
+from models.networks.training import train
 
 AUGMENTATIONS = ("shift", "rotation", "zoom", "gamma", "blur_noise_prob", "erase_prob")
 
@@ -40,8 +41,8 @@ class AugmentedNetwork(KerasRecognizer):
     shift, rotation, zoom, gamma, blur_noise_prob, erase_prob : float
         As of `models.networks.augmentation.draw_changes`. The views for prediction are zoomed as far as `zoom` says.
     precision : str
-        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16``
-        where the processor multiplies bfloat16 numbers, else ``float32``. The fitted network predicts in float32.
+        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16`` on a GPU
+        and where the processor multiplies bfloat16 numbers, else ``float32``. The fitted network predicts in float32.
     random_state : int
         Seed of the weights, the order and the changes of the faces, and the dropout.
 
@@ -111,7 +112,7 @@ class AugmentedNetwork(KerasRecognizer):
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
         draw = partial(draw_changes, **{name: getattr(self, name) for name in AUGMENTATIONS})
-        faces = shuffled_batches(keras, as_images(X), y, weight, self.batch_size, self.random_state, draw)
+        faces = ShuffledBatches(as_images(X), y, weight, self.batch_size, self.random_state, draw)
         train(keras, faces, (network_input(X_valid), y_valid), self.epochs, checkpoint)
         self._keep(checkpoint)
 

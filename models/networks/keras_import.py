@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
@@ -53,6 +54,12 @@ def import_keras() -> Any:
     if keras.backend.backend() != "tensorflow":  # which alone starts no threads when it is imported
         _process = _process or os.getpid()
     return keras
+
+
+@cache
+def gpu_is_seen() -> bool:
+    """Return whether Keras sees a GPU."""
+    return bool(import_keras().distribution.list_devices("gpu"))
 
 
 @contextmanager

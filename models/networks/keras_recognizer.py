@@ -17,8 +17,9 @@ from models.files.arrays import cache_dir
 from models.files.code_digest import code_digest
 from models.networks.checkpoint import Checkpoint
 from models.networks.cpu import has_bfloat16
-from models.networks.keras_import import import_keras, keras_settings
-from models.networks.training import shuffled_batches, train
+from models.networks.keras_import import gpu_is_seen, import_keras, keras_settings
+from models.networks.shuffled_batches import ShuffledBatches
+from models.networks.training import train
 
 PREDICT_BATCH = 256
 
@@ -43,9 +44,9 @@ class KerasRecognizer(BaseRecognizer):
         Time constant, in epochs, of the exponential moving average of the weights that is validated and kept; 0 keeps
         the weights as Adam leaves them, whose validation accuracy jumps by points from epoch to epoch.
     precision : str
-        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16``
-        where the processor multiplies bfloat16 numbers, else ``float32``, ten times as fast there. The fitted network
-        always predicts in float32, so that its file gives the same probabilities on every processor.
+        Keras dtype policy of the training: ``float32``, ``mixed_bfloat16``, or ``auto``: ``mixed_bfloat16`` on a GPU
+        and where the processor multiplies bfloat16 numbers, else ``float32``, ten times as fast there. The fitted
+        network always predicts in float32, so that its file gives the same probabilities on every processor.
     random_state : int
         Seed of the weights, the order of the faces and the dropout.
 
@@ -135,7 +136,7 @@ class KerasRecognizer(BaseRecognizer):
             metrics=["accuracy"],
         )
         checkpoint = Checkpoint(self._checkpoint_path(X, y, sample_weight, X_valid, y_valid), network)
-        faces = shuffled_batches(keras, as_images(X), y, sample_weight, self.batch_size, self.random_state)
+        faces = ShuffledBatches(as_images(X), y, sample_weight, self.batch_size, self.random_state)
         validation = network_input(X_valid), y_valid
         train(keras, faces, validation, self.epochs, checkpoint, self.patience, callbacks)
         self._keep(checkpoint)
@@ -143,7 +144,7 @@ class KerasRecognizer(BaseRecognizer):
     def _policy(self) -> str:
         if self.precision != "auto":
             return self.precision
-        return "mixed_bfloat16" if has_bfloat16() else "float32"
+        return "mixed_bfloat16" if gpu_is_seen() or has_bfloat16() else "float32"
 
     def _keep(self, checkpoint: Checkpoint) -> None:
         """Copy the trained weights into a network that predicts in float32."""

@@ -6,69 +6,18 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from models.networks.augmentation import Changes, apply_changes
 from models.networks.checkpoint import Checkpoint
+from models.networks.jax_blocks import Blocks, blockwise_train_function
+from models.networks.shuffled_batches import ShuffledBatches, changed_batch
 
 VALIDATION_BATCH = 256
-Draw = Callable[[int, np.random.Generator], Changes]
-
-
-def shuffled_batches(
-    keras: Any,
-    images: NDArray[np.uint8],
-    y: NDArray,
-    weight: NDArray,
-    batch_size: int,
-    random_state: int,
-    draw: Draw | None = None,
-) -> Any:
-    """Return a `keras.utils.PyDataset` of shuffled batches; a batch depends on seed, epoch and place alone.
-
-    Parameters
-    ----------
-    keras : module
-    images : ndarray of shape (n_faces, 48, 48), dtype uint8
-    y : ndarray of shape (n_faces, ...)
-        Labels as the loss takes them.
-    weight : ndarray of shape (n_faces,), dtype float64
-    batch_size : int
-    random_state : int
-    draw : callable, optional
-        Takes the number of faces in a batch and a generator, and returns their `Changes`.
-    """
-
-    class Shuffled(keras.utils.PyDataset):
-        def __init__(self) -> None:
-            # With one, tf.data's own tuning makes the end of an epoch wait, for as long as the epoch took at worst.
-            super().__init__(workers=2)
-            self.begin(0)
-
-        def begin(self, epoch: int) -> None:
-            self.epoch = epoch
-            self.order = self.generator().permutation(len(images))
-
-        def generator(self, *place: int) -> np.random.Generator:
-            return np.random.default_rng((random_state, self.epoch, *place))
-
-        def __len__(self) -> int:
-            return -(-len(images) // batch_size)  # noqa: PLE0303
-
-        def __getitem__(self, batch: int) -> tuple[NDArray, NDArray, NDArray]:
-            chosen = self.order[batch * batch_size : (batch + 1) * batch_size]
-            faces = images[chosen, :, :, None].astype(np.float32)
-            if draw is not None:
-                faces = apply_changes(faces, draw(len(faces), self.generator(batch)))
-            return faces, y[chosen], weight[chosen]
-
-    return Shuffled()
 
 
 def train(
     keras: Any,
-    batches: Any,
+    batches: ShuffledBatches,
     validation: tuple[NDArray, NDArray],
     epochs: int,
     checkpoint: Checkpoint,
@@ -80,8 +29,7 @@ def train(
     Parameters
     ----------
     keras : module
-    batches : keras.utils.PyDataset
-        As of `shuffled_batches`.
+    batches : ShuffledBatches
     validation : tuple (images, y)
         Images of shape (n_faces, side, side, 1), dtype float32, grey levels 0-255, and labels as the loss takes them.
     epochs : int
@@ -113,8 +61,16 @@ def train(
                 checkpoint.best = network.get_weights()
             network.stop_training = epoch - best >= patience
 
+    if keras.backend.backend() == "jax":
+        # This builds loss and metrics, which `fit` would build from a block, in which a face lies an axis deeper.
+        network.evaluate(*(each[:VALIDATION_BATCH] for each in validation), batch_size=VALIDATION_BATCH, verbose=0)
+        network.train_function = blockwise_train_function(keras, network)
+        blocks = Blocks(batches)
+        dataset = _dataset(keras, len(blocks), blocks.__getitem__)
+    else:
+        dataset = _dataset(keras, len(batches), lambda place: changed_batch(batches[place]))
     network.fit(
-        batches,
+        dataset,
         shuffle=False,
         initial_epoch=done,
         epochs=epochs,
@@ -129,6 +85,21 @@ def train(
     )
     if patience is not None:
         network.set_weights(checkpoint.best)
+
+
+def _dataset(keras: Any, length: int, item: Callable[[int], tuple[Any, Any, Any]]) -> Any:
+    class Dataset(keras.utils.PyDataset):
+        def __init__(self) -> None:
+            # With one, tf.data's own tuning makes the end of an epoch wait, for as long as the epoch took at worst.
+            super().__init__(workers=2)
+
+        def __len__(self) -> int:
+            return length
+
+        def __getitem__(self, place: int) -> tuple[Any, Any, Any]:
+            return item(place)
+
+    return Dataset()
 
 
 def _progress(keras: Any, epochs: int) -> Any:

@@ -69,3 +69,11 @@ def test_what_jax_trained_is_read_by_tensorflow(folder, faces_and_labels):
         assert np.isfinite(jax["loss"]).all()
         loaded = load(folder / "jax" / f"{name}.h5").predict_proba(faces_and_labels[0])
         np.testing.assert_allclose(loaded, jax["own"], atol=1e-5)
+
+
+def test_blocks_of_steps_on_jax():
+    pytest.importorskip("jax")
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "tests/models/networks/on_jax.py"]
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout

@@ -87,9 +87,13 @@ def test_bfloat16_is_multiplied_where_the_processor_can_and_the_library_may(flag
 
 
 @pytest.mark.parametrize("name", ["cnn", "cnn_aug", "cnn_deep"])
-@pytest.mark.parametrize(("multiplies", "policy"), [(True, "mixed_bfloat16"), (False, "float32")])
-def test_networks_train_in_bfloat16_only_where_it_is_multiplied(name, multiplies, policy, faces, monkeypatch):
+@pytest.mark.parametrize(
+    ("multiplies", "gpu", "policy"),
+    [(True, False, "mixed_bfloat16"), (False, True, "mixed_bfloat16"), (False, False, "float32")],
+)
+def test_networks_train_in_bfloat16_only_where_it_is_multiplied(name, multiplies, gpu, policy, faces, monkeypatch):
     monkeypatch.setattr("models.networks.keras_recognizer.has_bfloat16", lambda: multiplies)
+    monkeypatch.setattr("models.networks.keras_recognizer.gpu_is_seen", lambda: gpu)
     recognizer = recognizers()[name].make()
     trained = []
 

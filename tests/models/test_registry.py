@@ -4,11 +4,11 @@ import sys
 import pytest
 
 import models.recognizers
+from models.networks.keras_import import gpu_is_seen
 from models.registry import (
     Entry,
     RegistryError,
     find_recognizer,
-    gpu_is_seen,
     recognizer,
     recognizers,
     run_of,
@@ -75,7 +75,7 @@ def test_what_needs_a_gpu_is_skipped_where_none_is_seen(monkeypatch):
 def test_keras_is_asked_for_gpus(monkeypatch):
     asked = []
     keras = type("keras", (), {"distribution": type("d", (), {"list_devices": asked.append})})
-    monkeypatch.setattr("models.networks.keras_recognizer.import_keras", lambda: keras)
+    monkeypatch.setattr("models.networks.keras_import.import_keras", lambda: keras)
     gpu_is_seen.cache_clear()
     assert not gpu_is_seen()
     gpu_is_seen.cache_clear()
