@@ -70,22 +70,29 @@ class Findings:
 
     @property
     def seeds_note(self) -> str:
-        """A sentence that says which numbers are of which seed; empty with a single seed."""
+        """Which numbers are of which seed, in sentences; empty with a single seed."""
         if not self.several_seeds:
             return ""
         seed, compared = equal_seeds(runs := by_seed(self.done))
-        without = ", ".join(name for name in runs if name not in compared)
         known = recognizers()
+        fixed = [known[name] for name in runs if name in known and not known[name].uses_seed]
         of_one = ["Curves, calibration", *(words for table, words in OF_ONE_SEED.items() if table in self.tables)]
-        fixed = ", ".join(name for name in runs if name in known and not known[name].uses_seed)
-        return (
-            "Scores, their intervals and the confusion matrices are of all seeds. Two recognizers that share several "
-            "seeds are compared by their mean accuracy over these, in bootstrap resamples of faces and seeds; two that "
-            "share one seed, by McNemar's test. "
-            + (f"Another seed changes nothing in {fixed}: one run stands for every seed. " if fixed else "")
-            + f"{', '.join(of_one[:-1])} and {of_one[-1]} are of the first seed that most recognizers have, seed {seed}"
+        sentences = [
+            "Scores, their intervals and the confusion matrices are of all seeds.",
+            "Two recognizers that share several seeds are compared by their mean accuracy over these, in bootstrap "
+            "resamples of faces and seeds; two that share one seed, by McNemar's test.",
+        ]
+        if unused := ", ".join(entry.name for entry in fixed if not entry.members):
+            sentences.append(f"The run of {unused} stands for every seed, since it uses none.")
+        if of_seeds := ", ".join(entry.name for entry in fixed if entry.members):
+            sentences += [f"The run of {of_seeds} stands for every seed, since its members do not change with it."]
+            sentences += ["So its interval does not cover other trainings."]
+        without = ", ".join(name for name in runs if name not in compared)
+        sentences.append(
+            f"{', '.join(of_one[:-1])} and {of_one[-1]} are of the first seed that most recognizers have, seed {seed}"
             f"{f'; without it: {without}' if without else ''}."
         )
+        return " ".join(sentences)
 
 
 def read_findings(root: Path) -> Findings:

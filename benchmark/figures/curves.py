@@ -55,7 +55,7 @@ class PrecisionRecallDisplay:
 
     table: pd.DataFrame
     title: str
-    size: tuple[float, float] = (8.6, 4.0)
+    size: tuple[float, float] = (8.6, 4.8)
 
     def plot(self, ax: Axes) -> Axes:
         """Draw the panels in the place of `ax`."""
@@ -71,7 +71,7 @@ class PrecisionRecallDisplay:
                 panel.step(curve["recall"], curve["precision"], dash, where="post", color=colour, label=name)
             tidy(panel, title=emotion, xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
         row[0].set_ylabel("precision")
-        row[-1].legend(frameon=False, fontsize=9)
+        figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
         figure.suptitle(self.title, fontsize=11)
         return ax
 

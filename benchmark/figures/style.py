@@ -17,8 +17,8 @@ PALETTE = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#f0e442"),
     *("#882255", "#332288"),
 )
-# Shapes repeat what colours say, for print without colour.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+# Shapes repeat what colours say, for print without colour; one more than colours, so that no pair comes back soon.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "d")
 MUTED = "#808080"
 DOTS_PER_INCH = 144
 INK = "#000000"

@@ -81,6 +81,26 @@ def test_png_has_an_opaque_background_and_svg_none(found, tmp_path):
     assert "fill: none" in background
 
 
+@pytest.mark.parametrize("accuracies", [[0.72, 0.721, 0.722, 0.723, 0.55], [0.7] * 5])
+def test_names_of_equally_good_recognizers_do_not_lie_on_one_another(accuracies):
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    names = pd.Index(
+        ["cnn_deep", "soft_voting_networks", "soft_voting_tuned", "deep_ensemble", "cnn"], name="recognizer"
+    )
+    accuracy = np.array(accuracies)
+    table = pd.DataFrame({"ms_per_face": [20, 25, 30, 60, 1], "accuracy": accuracy, "artifact_mb": 8.0}, index=names)
+    table = table.assign(low=accuracy - 0.015, high=accuracy + 0.015, front=True)
+    display = figures.CostDisplay(table, "t")
+    figure = Figure(figsize=display.size, layout="constrained")
+    ax = display.plot(figure.subplots())
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in ax.texts]  # of the words, without the line to the point
+    assert len(boxes) == 5
+    assert not [1 for place, box in enumerate(boxes) for other in boxes[:place] if box.overlaps(other)]
+
+
 def test_few_faces_are_no_dot_of_the_reliability():
     bins = pd.DataFrame(
         {"confidence": [0.3, 0.9], "accuracy": [1.0, 0.8], "faces": [1, 50]},
