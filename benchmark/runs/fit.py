@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from models.files.arrays import seconds_saved
 from models.inference.probabilities import emotion_probabilities
 from models.labels import EMOTIONS
 from models.networks.cpu import has_bfloat16, processor
+from models.networks.keras_import import gpu_is_seen
 
 MB = 1e6
 TIMED_BATCHES = 5
@@ -188,6 +190,10 @@ def peak_memory_mb() -> float:
 
 
 def environment() -> Record:
-    """Return what a run is made with."""
+    """Return what a run is made with, the backend of its network too if it is not TensorFlow on the processor."""
     machine = {"platform": platform.platform(), "processor": processor(), "bfloat16": has_bfloat16()}
+    if "keras" in sys.modules:
+        backend, gpu = sys.modules["keras"].backend.backend(), gpu_is_seen()
+        if gpu or backend != "tensorflow":
+            machine |= {"backend": f"{backend} {metadata.version(backend)}", "gpu": gpu}
     return {**machine, "cores": os.cpu_count(), "versions": versions()}

@@ -8,12 +8,13 @@ import models.recognizers
 from benchmark.data import Dataset, Split
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.runs import study as study_module
-from benchmark.runs.fit import peak_memory_mb, run_ensemble
+from benchmark.runs.fit import environment, peak_memory_mb, run_ensemble
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities
 from benchmark.runs.study import Study
 from models import load
 from models.calibration import apply_temperature
+from models.networks.keras_import import import_keras
 from models.recognizers.soft_voting import SoftVoting
 from models.registry import Entry, recognizers
 
@@ -272,3 +273,11 @@ def test_peak_memory_sees_a_large_array():
     # More than any test before may have asked for.
     assert np.ones(int((before + 200) * 1e6 / 8)).sum() > 0
     assert before + 150 < peak_memory_mb() < 3 * before + 500
+
+
+def test_the_environment_names_a_backend_other_than_tensorflow_on_the_processor(monkeypatch):
+    import_keras()
+    assert not {"backend", "gpu"} & set(environment())
+    monkeypatch.setattr("benchmark.runs.fit.gpu_is_seen", lambda: True)
+    assert environment()["gpu"] is True
+    assert environment()["backend"].startswith("tensorflow 2.")
