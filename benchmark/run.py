@@ -19,7 +19,7 @@ from benchmark.data.image_folders import parse_labels
 from benchmark.data.protocol import CLASS_WEIGHTS, FERPLUS, PROTOCOLS, Setting
 from benchmark.runs.expected_time import REFERENCE_FOLDER, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.runs.interruption import caught, until_stopped
-from benchmark.runs.options import UsageError, build_parser, parse_overrides, select
+from benchmark.runs.options import UsageError, build_parser, parse_overrides, select, without_gpu_only
 from benchmark.runs.record_store import Record, Store
 from benchmark.runs.run_list import Run
 from benchmark.runs.study import Study, StudyError
@@ -64,14 +64,13 @@ def _main(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     entries = select(known, ["*"] if args.all else args.only)
-    # What is named is wanted without a GPU too.
-    entries = [replace(entry, tier="cpu") if entry.name in (args.only or ()) else entry for entry in entries]
     overrides = parse_overrides(args.set, known)
     protocol = PROTOCOLS[args.protocol]
     data = load_dataset(args.data, args.limit, parse_labels(args.labels), protocol.labels, args.ferplus)
     # On the labels of FER+ its votes are no second view.
     second_view = args.ferplus and protocol.labels != FERPLUS
     votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if second_view else None
+    entries = without_gpu_only(entries, named=args.only or ())
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
@@ -192,7 +191,7 @@ def _print_list(known: Mapping[str, Entry], seconds: Mapping[str, float]) -> Non
         family = "broken" if entry.error else entry.family
         measured = seconds.get(entry.name)
         fit = in_words(measured) if measured and not entry.members else ""
-        reason = entry.skip_reason()
+        reason = replace(entry, tier="cpu").skip_reason()  # Keras takes seconds to say whether there is a GPU
         print(f"{entry.name:20} {family:10} {fit:>8}  {entry.summary}{f' (skipped: {reason})' if reason else ''}")
     if seconds:
         print(f"\nTimes: to fit the {TRAINING_FACES:,} Training faces of FER2013, as measured.")

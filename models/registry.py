@@ -86,12 +86,19 @@ class Entry:
 
     def skip_reason(self) -> str:
         """Return why the recognizer cannot run here, or an empty string."""
-        missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
+        missing = self._missing()
         if missing:
             return f"needs {', '.join(missing)}: pip install {' '.join(missing)}"
-        if self.tier == "gpu" and not gpu_is_seen():
+        if self.lacks_gpu():
             return f"needs a GPU to train in reasonable time, and Keras sees none: --only {self.name} runs it anyway"
         return ""
+
+    def lacks_gpu(self) -> bool:
+        """Return whether all that it lacks here is a GPU."""
+        return self.tier == "gpu" and not self._missing() and not gpu_is_seen()
+
+    def _missing(self) -> list[str]:
+        return [name for name in self.requires if importlib.util.find_spec(name) is None]
 
     def make(self, **params: Any) -> Any:
         """Return the unfitted recognizer with the given parameters."""

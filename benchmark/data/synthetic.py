@@ -35,6 +35,7 @@ BUDGET: dict[str, dict[str, Any]] = {
     "cnn": {"batch_size": 20, "learning_rate": 7e-4, "ema_epochs": 1.0, "epochs": 12, "patience": 12},
     "cnn_aug": {**MILD, "learning_rate": 1e-3, "epochs": 10},
     "cnn_deep": {**MILD, "batch_size": 25, "learning_rate": 2e-3, "epochs": 4},
+    "cnn_large": {**MILD, "batch_size": 25, "learning_rate": 2e-3, "epochs": 4},
     "lbp_xgb": {"n_estimators": 100},
     "patch_svm": {"n_words": 80, "patch_sizes": (7,)},
 }

@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):  # elsewhere, on all cores
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # as all others, a network that a GPU trained is timed on one core
     # These libraries count the cores when they are imported.
     import numpy as np
     import psutil

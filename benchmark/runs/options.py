@@ -6,7 +6,9 @@ import argparse
 import ast
 import difflib
 import fnmatch
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS
@@ -84,6 +86,25 @@ def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
         chosen.update(names)
     members = {run_of(member)[0] for name in chosen for member in known[name].members}
     return [entry for name, entry in known.items() if name in chosen | members]
+
+
+def without_gpu_only(entries: Sequence[Entry], named: Sequence[str]) -> list[Entry]:
+    """Leave out what trains on a GPU only, and what votes with it, where no GPU is seen; but not what is named.
+
+    They get no record, so that a job on another machine leaves the rows of a board as they are.
+    """
+    entries = [replace(entry, tier="cpu") if entry.name in named else entry for entry in entries]
+    left_out = {entry.name for entry in entries if entry.lacks_gpu()}
+    left_out |= {
+        entry.name
+        for entry in entries
+        if left_out & {run_of(member)[0] for member in entry.members} and entry.name not in named
+    }
+    for name in sorted(left_out):
+        print(f"note: {name} is left out, since Keras sees no GPU: --only {name} runs it anyway", file=sys.stderr)
+    if left_out == {entry.name for entry in entries}:
+        raise UsageError("nothing is left to run")
+    return [entry for entry in entries if entry.name not in left_out]
 
 
 def parse_overrides(items: Sequence[str], known: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:

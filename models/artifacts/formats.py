@@ -14,10 +14,14 @@ from __future__ import annotations
 import importlib
 import io
 import logging
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import joblib
@@ -77,8 +81,28 @@ def write_artifact(recognizer: Any, path: Path) -> None:
     elif suffix == HDF5:
         with _quiet("absl"):  # Keras advises another format than HDF5 every time
             recognizer.network_.save(path, include_optimizer=False)
+        if recognizer.half_precision_kernels:
+            _halve(path)
     else:
         _write_litert(recognizer, path)
+
+
+def _halve(path: Path) -> None:
+    """Store the kernels of an HDF5 file in 16 bits, which Keras reads into a float32 network."""
+    import h5py
+
+    def copy(source: Any, target: Any) -> None:
+        target.attrs.update(source.attrs)
+        for name, item in source.items():
+            if isinstance(item, h5py.Group):
+                copy(item, target.create_group(name))
+            else:
+                target.create_dataset(name, data=item[()].astype(np.float16 if item.ndim > 1 else item.dtype))
+
+    content = io.BytesIO()
+    with h5py.File(path) as whole, h5py.File(content, "w") as half:
+        copy(whole, half)
+    path.write_bytes(content.getvalue())
 
 
 def read_artifact(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
@@ -172,7 +196,8 @@ def _write_litert(recognizer: Any, path: Path) -> None:
     # TensorFlow prints notes in two ways, and the network's signature.
     with keras_settings() as keras, _quiet("tensorflow"), silenced_stderr(), redirect_stdout(io.StringIO()):
         if keras.backend.backend() != "tensorflow":
-            raise TypeError("only TensorFlow makes LiteRT files, and Keras has another backend here")
+            _have_tensorflow_write(recognizer, path)
+            return
         from tensorflow import lite
 
         converter = lite.TFLiteConverter.from_keras_model(recognizer.network_)
@@ -180,6 +205,20 @@ def _write_litert(recognizer: Any, path: Path) -> None:
             converter.optimizations = [lite.Optimize.DEFAULT]
         content = converter.convert()
     path.write_bytes(content)
+
+
+def _have_tensorflow_write(recognizer: Any, path: Path) -> None:
+    """Write a LiteRT file in another process, where Keras has TensorFlow, which alone makes them, as its backend."""
+    code = f"import sys, joblib, pathlib, {__name__} as formats\n"
+    code += "formats.write_artifact(joblib.load(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+    with TemporaryDirectory() as folder:
+        pickled = Path(folder, "recognizer.joblib")
+        joblib.dump(recognizer, pickled)
+        command = [sys.executable, "-c", code, str(pickled), str(path)]
+        environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TypeError(f"only TensorFlow makes LiteRT files, and that failed: {done.stderr.strip().splitlines()[-1]}")
 
 
 @contextmanager

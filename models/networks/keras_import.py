@@ -49,6 +49,9 @@ def import_keras() -> Any:
     os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
     # TensorFlow leaves oneDNN, twice as fast, to processors with AVX512_VNNI unless it is asked.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # Several processes share a GPU: a run, the one that started it, and one that measures.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with silenced_stderr():
         keras = _imported()
     if keras.backend.backend() != "tensorflow":  # which alone starts no threads when it is imported
@@ -59,7 +62,11 @@ def import_keras() -> Any:
 @cache
 def gpu_is_seen() -> bool:
     """Return whether Keras sees a GPU."""
-    return bool(import_keras().distribution.list_devices("gpu"))
+    try:
+        devices = import_keras().distribution.list_devices()  # JAX fails if it is asked for GPUs and has none
+    except AttributeError:  # on PyTorch Keras lists nothing
+        return False
+    return any(device.startswith("gpu") for device in devices)
 
 
 @contextmanager

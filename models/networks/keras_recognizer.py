@@ -65,6 +65,7 @@ class KerasRecognizer(BaseRecognizer):
 
     suffix = ".h5"
     uses_soft_labels = True
+    half_precision_kernels = False  # of the fitted network, whose file is then half as large
 
     def __init__(
         self,
@@ -150,7 +151,10 @@ class KerasRecognizer(BaseRecognizer):
         """Copy the trained weights into a network that predicts in float32."""
         self.history_ = checkpoint.history
         self.network_ = self.build(len(self.classes_), "float32")
-        self.network_.set_weights(checkpoint.network.get_weights())
+        weights = checkpoint.network.get_weights()
+        if self.half_precision_kernels:
+            weights = [each.astype(np.float16) if each.ndim > 1 else each for each in weights]
+        self.network_.set_weights(weights)
         checkpoint.mark_finished()
 
     def _checkpoint_path(self, *arrays: NDArray) -> Path:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from features.rows import IMAGE_SIDE
 from models.networks.augmented_network import AugmentedNetwork
 from models.networks.keras_recognizer import import_keras
+from models.networks.layers import normalized_faces
 from models.recognizers.cnn_aug import SPACE
 from models.registry import recognizer
 
@@ -32,12 +32,7 @@ class DeepCNN(AugmentedNetwork):
         """Return the uncompiled network."""
         keras = import_keras()
         layers = keras.layers
-        inputs = keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1))
-        x = layers.Rescaling(1 / 255, dtype=policy)(inputs)
-        # Over the flat face, since an HDF5 file keeps one axis only.
-        x = layers.Reshape((IMAGE_SIDE**2,), dtype="float32")(x)
-        x = layers.LayerNormalization(center=False, scale=False, dtype="float32")(x)
-        x = layers.Reshape((IMAGE_SIDE, IMAGE_SIDE, 1), dtype="float32")(x)
+        inputs, x = normalized_faces(policy)
         for stage in STAGES:
             for place, filters in enumerate(stage, start=1):
                 x = layers.Conv2D(filters, 3, padding="same", use_bias=False, dtype=policy)(x)

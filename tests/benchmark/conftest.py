@@ -87,11 +87,11 @@ def fewer(faces: Dataset) -> Dataset:
 
 @pytest.fixture(scope="session")
 def done(fewer: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[dict[str, Any]]]:
-    """The store and the records of all recognizers, run once on fewer synthetic faces; of one, two more seeds."""
+    """The store and the records of all recognizers that need no GPU, run once; of one, two more seeds."""
     root, known = tmp_path_factory.mktemp("results") / "synthetic" / "kaggle", recognizers()
     setting = Setting(PROTOCOLS["kaggle"], overrides=QUICK)
     seeds = Study([known["cnn_deep"]], [1, 2], fewer, setting, root)
-    study = Study(list(known.values()), [0], fewer, setting, root)
+    study = Study([entry for entry in known.values() if entry.tier == "cpu"], [0], fewer, setting, root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.runs.fit.TIMED_BATCH", 4)
         assert [record["status"] for _, _, record in seeds.execute()] == ["ok", "ok"]

@@ -15,7 +15,7 @@ from models.registry import recognizers
 pytestmark = [pytest.mark.slow, pytest.mark.trains]
 
 ROOT = Path(__file__).parents[2]
-NETWORKS = sorted(name for name, entry in recognizers().items() if entry.family == "neural")
+NETWORKS = sorted(name for name, entry in recognizers().items() if entry.family == "neural" and entry.tier == "cpu")
 
 ON_JAX = """
 import pathlib, sys
@@ -69,6 +69,13 @@ def test_what_jax_trained_is_read_by_tensorflow(folder, faces_and_labels):
         assert np.isfinite(jax["loss"]).all()
         loaded = load(folder / "jax" / f"{name}.h5").predict_proba(faces_and_labels[0])
         np.testing.assert_allclose(loaded, jax["own"], atol=1e-5)
+
+
+def test_jax_has_tensorflow_write_the_copies_that_need_no_keras(folder, faces_and_labels):
+    for name in NETWORKS:
+        copy = load(folder / "jax" / f"{name}.tflite").predict_proba(faces_and_labels[0])
+        np.testing.assert_allclose(copy, np.load(folder / f"{name}.npz")["own"], atol=1e-5)
+        assert (folder / "jax" / f"{name}.int8.tflite").is_file()
 
 
 def test_blocks_of_steps_on_jax():

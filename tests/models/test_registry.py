@@ -72,14 +72,12 @@ def test_what_needs_a_gpu_is_skipped_where_none_is_seen(monkeypatch):
     assert entry.skip_reason() == ""
 
 
-def test_keras_is_asked_for_gpus(monkeypatch):
-    asked = []
-    keras = type("keras", (), {"distribution": type("d", (), {"list_devices": asked.append})})
+@pytest.mark.parametrize(("devices", "seen"), [(["gpu:0", "gpu:1"], True), (["cpu:0"], False), (None, False)])
+def test_keras_is_asked_for_gpus(monkeypatch, devices, seen):
+    lists = {} if devices is None else {"list_devices": lambda: devices}
+    keras = type("keras", (), {"distribution": type("distribution", (), lists)})
     monkeypatch.setattr("models.networks.keras_import.import_keras", lambda: keras)
-    gpu_is_seen.cache_clear()
-    assert not gpu_is_seen()
-    gpu_is_seen.cache_clear()
-    assert asked == ["gpu"]
+    assert gpu_is_seen.__wrapped__() is seen
 
 
 def test_a_broken_entry_cannot_be_made():

@@ -1,12 +1,14 @@
 """What only holds on JAX; `tests/models/test_backends.py` runs it in a process of its own."""
 
+import jax
 import numpy as np
 import pytest
 
 from models.networks import jax_blocks
 from models.networks.augmented_network import AugmentedNetwork
 from models.networks.checkpoint import Checkpoint, delete_finished_checkpoints
-from models.networks.keras_recognizer import KerasRecognizer, import_keras
+from models.networks.keras_import import gpu_is_seen, import_keras
+from models.networks.keras_recognizer import KerasRecognizer
 from models.networks.shuffled_batches import ShuffledBatches, changed_batch
 
 keras = import_keras()
@@ -95,6 +97,10 @@ def test_a_smaller_last_batch_is_a_block_of_its_own(faces, device):
     X, y = faces
     blocks = jax_blocks.Blocks(ShuffledBatches(X.reshape(-1, 48, 48), y, np.ones(60), 16, 0))
     assert [blocks[number][1].shape for number in range(len(blocks))] == [(2, 16), (1, 16), (1, 12)]
+
+
+def test_whether_there_is_a_gpu_is_known():
+    assert gpu_is_seen() is (jax.default_backend() == "gpu")
 
 
 @pytest.mark.parametrize("kind", [Augmented, Averaged])
