@@ -90,7 +90,7 @@ def render(findings: Findings, figures: Mapping[str, Display], faces: Sequence[M
         unsaid=unsaid(findings),
         folder=shlex.quote(shown(findings.root)),
         compared=_compared(findings),
-        test="a bootstrap test" if findings.several_seeds else "McNemar's test",
+        test="McNemar's test" + (" (of several seeds: a bootstrap)" if findings.several_seeds else ""),
         faces=faces,
         style=_text("report.css"),
         script=_text("report.js"),
