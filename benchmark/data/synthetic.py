@@ -37,7 +37,7 @@ BUDGET: dict[str, dict[str, Any]] = {
     "cnn_deep": {**MILD, "batch_size": 25, "learning_rate": 2e-3, "epochs": 4},
     "cnn_large": {**MILD, "batch_size": 25, "learning_rate": 2e-3, "epochs": 4},
     "lbp_xgb": {"n_estimators": 100},
-    "patch_svm": {"n_words": 80, "patch_sizes": (7,)},
+    "patch_svm": {"n_words": 80},
 }
 
 # Action units of each way to show an emotion: 1 inner brow up, 2 outer brow up, 4 brows down and together, 5 upper lid

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils.extmath import randomized_svd
 
-from features.rows import as_images
+from models.parts.patch_codebook import PatchCodebook
 from models.parts.rbf_svm import BLOCK, pairwise_coefficients, svc_class
 
 SVD_ROUNDS = 3
-SMALLEST_SPREAD = 1e-6
+SMALLEST_SPREAD = 0.01  # of the mean one, for values that are nearly always 0
+EightBits = tuple[NDArray[np.int8], NDArray[np.float32]]
 
 
-def mirrored(X: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the mirror images of rows `X` of shape (n_faces, 2304)."""
-    return np.ascontiguousarray(as_images(X)[:, :, ::-1]).reshape(X.shape)
+def to_eight_bits(rows: NDArray[np.floating]) -> EightBits:
+    """Round each row, of shape (n_values,), to whole multiples from -127 to 127 of a step of its own.
+
+    Returns
+    -------
+    tuple of ndarray of shape (n_rows, n_values), dtype int8, and ndarray of shape (n_rows, 1), dtype float32
+        The multiples and the steps; their product is the rounded rows.
+    """
+    steps = np.abs(rows).max(axis=1, keepdims=True, initial=0) / 127
+    steps = np.where(steps > 0, steps, 1).astype(np.float32)
+    return np.rint(rows / steps).astype(np.int8), steps
 
 
 class MirroredPCA(BaseEstimator):
-    """Principal components of a description of faces and their mirror images.
+    """Principal components of the codes of faces and their mirror images.
 
     With f(x) of a face and f(x') of its mirror image, the even part f(x) + f(x') stays and the odd part f(x) - f(x')
     changes its sign when a face is mirrored. The covariance over faces and mirror images falls into one block each, so
-    that the components of the two parts are computed separately, from half the rows.
+    that the components of the two parts are computed separately, from half the rows. Every value is scaled to the same
+    variance first, all components together to a variance of 1 at last.
 
     Parameters
     ----------
-    describer : transformer
-        Fitted, rows of shape (n_faces, 2304) to vectors.
+    codebook : PatchCodebook
+        Fitted.
     n_components : int
         Components kept, the strongest of both parts together.
-    standardize : bool
-        Give every value the same variance first.
-    variance : float
-        Of all components together: the weight of this description beside others.
     random_state : int
         Of the randomized decomposition.
+
+    Notes
+    -----
+    The directions are rounded to 8 bits before anything is projected on them, so that the file is small and predicts
+    with what was fitted.
 
     References
     ----------
@@ -50,18 +59,9 @@ class MirroredPCA(BaseEstimator):
     https://doi.org/10.1137/090771806
     """
 
-    def __init__(
-        self,
-        describer: Any,
-        n_components: int,
-        standardize: bool = False,
-        variance: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        self.describer = describer
+    def __init__(self, codebook: PatchCodebook, n_components: int, random_state: int = 0) -> None:
+        self.codebook = codebook
         self.n_components = n_components
-        self.standardize = standardize
-        self.variance = variance
         self.random_state = random_state
 
     def fit(self, X: NDArray[np.uint8], y: None = None) -> MirroredPCA:
@@ -71,13 +71,13 @@ class MirroredPCA(BaseEstimator):
 
     def fit_transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Fit on rows `X`; return their components as `transform` does."""
-        even, odd = self._parts(X)
+        even, odd = self.codebook.even_odd(X)
         self.mean_ = even.mean(axis=0)
         even -= self.mean_
-        self.spread_ = np.float32(1)
-        if self.standardize:
-            # A value and its mirror image share their spread.
-            self.spread_ = np.sqrt((even.var(axis=0) + (odd**2).mean(axis=0)) / 2) + SMALLEST_SPREAD
+        # A value and its mirror image share their spread. Squared without a copy of the largest arrays.
+        squares = np.einsum("ij,ij->j", even, even) + np.einsum("ij,ij->j", odd, odd)
+        spread = np.sqrt(squares / (2 * len(X)))
+        self.spread_ = spread + np.float32(SMALLEST_SPREAD) * spread.mean()
         even /= self.spread_
         odd /= self.spread_
         decompositions = []
@@ -87,41 +87,30 @@ class MirroredPCA(BaseEstimator):
             decompositions.append((values, vectors))
         largest_first = np.sort(np.concatenate([values for values, _ in decompositions]))[::-1]
         least = largest_first[min(self.n_components, len(largest_first)) - 1]
-        scale = np.sqrt((largest_first[largest_first >= least] ** 2).sum() / len(X) / self.variance)
-        self.even_, self.odd_ = (
-            (vectors[values >= least] / scale).astype(np.float16) for values, vectors in decompositions
-        )
+        scale = np.sqrt((largest_first[largest_first >= least] ** 2).sum() / len(X))
+        self.even_, self.odd_ = (to_eight_bits(vectors[values >= least] / scale) for values, vectors in decompositions)
         return self._project(even, odd)
-
-    def select_components(self, even: NDArray[np.bool_], odd: NDArray[np.bool_]) -> None:
-        """Keep only the even and odd components that the masks mark."""
-        self.even_, self.odd_ = self.even_[even], self.odd_[odd]
 
     def transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the even and the odd components of rows `X`, shapes (n_faces, n_even) and (n_faces, n_odd)."""
-        even, odd = self._parts(X)
-        even = (even - self.mean_) / self.spread_
+        even, odd = self.codebook.even_odd(X)
+        even -= self.mean_
+        even /= self.spread_
         odd /= self.spread_
         return self._project(even, odd)
 
     def _project(
         self, even: NDArray[np.float32], odd: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return even @ self.even_.T.astype(np.float32), odd @ self.odd_.T.astype(np.float32)
-
-    def _parts(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        there, back = self.describer.transform(X), self.describer.transform(mirrored(X))
-        even = (there + back) * np.float32(0.5**0.5)
-        there -= back
-        there *= np.float32(0.5**0.5)
-        return even, there
+        return even @ np.multiply(*self.even_).T, odd @ np.multiply(*self.odd_).T
 
 
 class MirroredRbfSVM(BaseEstimator):
     """RBF support vector machine on even and odd components that decides alike on a face and its mirror image.
 
-    It is fitted on faces and mirror images. By symmetry both have the same coefficients, so that those of the faces are
-    kept alone, and their kernel is the sum of the kernels with the face and with its mirror image.
+    It is fitted on faces and mirror images, whose components are rounded to 8 bits: the support vectors of its file are
+    those of the fit. By symmetry both have the same coefficients, so that those of the faces are kept alone, and their
+    kernel is the sum of the kernels with the face and with its mirror image.
 
     Parameters
     ----------
@@ -148,6 +137,8 @@ class MirroredRbfSVM(BaseEstimator):
     ) -> MirroredRbfSVM:
         """Fit on components as `MirroredPCA` gives them, codes `y` 0..n_classes-1 and a weight a face."""
         n_faces = len(y)
+        rounded = to_eight_bits(even.T), to_eight_bits(odd.T)
+        even, odd = (np.multiply(*part).T for part in rounded)
         rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
         self.gamma_ = float(self.gamma / rows.var(axis=0).sum())
         svc = svc_class()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
@@ -158,12 +149,12 @@ class MirroredRbfSVM(BaseEstimator):
         is_support = both.any(axis=1)
         self.coefficients_ = both[is_support]
         self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
-        self.even_, self.odd_ = even[is_support].astype(np.float16), odd[is_support].astype(np.float16)
+        self.even_, self.odd_ = ((multiples[:, is_support], steps) for multiples, steps in rounded)
         return self
 
     def decision_function(self, even: NDArray[np.float32], odd: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the decision value of every pair of classes, as `models.parts.rbf_svm.RbfSVM` does."""
-        even_vectors, odd_vectors = self.even_.astype(np.float32), self.odd_.astype(np.float32)
+        even_vectors, odd_vectors = np.multiply(*self.even_).T, np.multiply(*self.odd_).T
         blocks = []
         for start in range(0, len(even), BLOCK):
             block = slice(start, start + BLOCK)

@@ -1,38 +1,45 @@
-"""Patch codebook: features learnt without labels, from k-means centroids of small patches."""
+"""Patch codebook: features learnt without labels, from cluster centres of small patches."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.cluster import KMeans
+from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from features.rows import IMAGE_SIDE, as_images
 
 CONTRAST_FLOOR = 10.0
-EIGENVALUE_FLOOR = 0.1
-KMEANS_ROUNDS = 15
+EIGENVALUE_FLOOR = 0.02
+SMALLEST_NORM = 1e-6
+ROUNDS = 6
+BLOCK = 512  # words whose similarities stay in the processor's cache
 
 
-class PatchCodebook(TransformerMixin, BaseEstimator):
-    """K-means codebook of whitened patches with triangle coding.
+class PatchCodebook(BaseEstimator):
+    """Codebook of whitened patches of length one, with every word's mirror image among the words.
 
-    Every patch of a face loses its mean, is divided by its standard deviation and whitened. Its code for a word of the
-    codebook is how much nearer than the average word that word is, 0 for those farther off. Codes are summed over the
-    cells of a grid; the square root of the sums keeps large ones from ruling.
+    Every patch of a face loses its mean, is divided by its standard deviation, whitened and scaled to length one. Its
+    code for a word of the codebook is by how much their cosine is above `threshold`. Codes are summed over the cells of
+    a grid; the square root of the sums keeps large ones from ruling. The words are the centres of spherical k-means.
+    Since the mirror image of a word is a word, the codes of a mirrored face are those of the face in another order, and
+    need no computation of their own.
 
     Parameters
     ----------
     side : int
         Of a square patch, pixels.
     n_words : int
-        Centroids.
+        Half of them are learnt, the others are their mirror images.
     grid : int
         Cells along each side of the face.
+    threshold : float
+        Least cosine that counts.
     n_patches : int
         Patches drawn from the training faces to learn from.
     random_state : int
@@ -42,65 +49,115 @@ class PatchCodebook(TransformerMixin, BaseEstimator):
     mean_ : ndarray of shape (side * side,), dtype float32
     whitening_ : ndarray of shape (side * side, side * side), dtype float32
     words_ : ndarray of shape (n_words, side * side), dtype float32
+        The second half are the mirror images of the first.
 
     References
     ----------
     A. Coates, H. Lee and A. Y. Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS
     2011. https://proceedings.mlr.press/v15/coates11a.html
+    A. Coates and A. Y. Ng, "Learning feature representations with k-means", 2012 (spherical k-means, the codes with a
+    threshold). https://doi.org/10.1007/978-3-642-35289-8_30
     """
 
     def __init__(
-        self, side: int = 7, n_words: int = 500, grid: int = 5, n_patches: int = 200_000, random_state: int = 0
+        self,
+        side: int = 7,
+        n_words: int = 2048,
+        grid: int = 5,
+        threshold: float = 0.2,
+        n_patches: int = 300_000,
+        random_state: int = 0,
     ) -> None:
         self.side = side
         self.n_words = n_words
         self.grid = grid
+        self.threshold = threshold
         self.n_patches = n_patches
         self.random_state = random_state
 
     def fit(self, X: NDArray[np.uint8], y: None = None) -> PatchCodebook:
-        """Learn the whitening and the codebook from rows `X` of shape (n_faces, 2304)."""
+        """Learn the whitening and the words from rows `X` of shape (n_faces, 2304).
+
+        Raises
+        ------
+        ValueError
+            If the cells of the grid cannot be mirrored.
+        """
+        if self.grid % 2 == 0 and (IMAGE_SIDE - self.side) % 2 == 0:
+            raise ValueError(f"a grid of {self.grid} cells splits a row of patches unevenly: use an odd grid")
         rng = np.random.default_rng(self.random_state)
         n_places = IMAGE_SIDE - self.side + 1
         faces, rows, columns = (rng.integers(0, high, self.n_patches) for high in (len(X), n_places, n_places))
         patches = _normalized(_patches(as_images(X), self.side)[faces, rows, columns])
-        self.mean_ = patches.mean(axis=0)
-        values, vectors = np.linalg.eigh(np.cov((patches - self.mean_).T))
+        # Patches and their mirror images together, so that whitening a mirrored patch mirrors the whitened one.
+        self.mean_ = (patches.mean(axis=0) + self._mirrored(patches).mean(axis=0)) / 2
+        patches -= self.mean_
+        covariance = patches.T @ patches / len(patches)
+        covariance = (covariance + self._mirrored(self._mirrored(covariance).T).T) / 2
+        values, vectors = np.linalg.eigh(covariance)
         self.whitening_ = ((vectors / np.sqrt(values + EIGENVALUE_FLOOR)) @ vectors.T).astype(np.float32)
-        white = (patches - self.mean_) @ self.whitening_
-        kmeans = KMeans(self.n_words, init="random", n_init=1, max_iter=KMEANS_ROUNDS, random_state=self.random_state)
-        self.words_ = kmeans.fit(white).cluster_centers_.astype(np.float32)
+        self.words_ = self._cluster(_unit(patches @ self.whitening_), rng)
         return self
 
-    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the codes of rows `X`, shape (n_faces, grid * grid * n_words), on all cores."""
-        images = as_images(X)
-        # A face at a time stays in the processor's cache; larger blocks wait for memory.
-        with threadpool_limits(1):
-            codes = Parallel(n_jobs=cpu_count(), prefer="threads")(
-                delayed(self._code)(block) for block in np.array_split(images, max(1, min(len(images), 64)))
-            )
-        return np.concatenate(codes)
+    def _cluster(self, white: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Return the words that a few rounds of spherical k-means find, first the learnt ones."""
+        half = self.n_words // 2
+        words = white[rng.permutation(len(white))[:half]]
+        for _ in range(ROUNDS):
+            both = np.vstack([words, self._mirrored(words)]).T
+            blocks = np.array_split(white, max(1, len(white) // 5000))
+            nearest = np.concatenate([(block @ both).argmax(axis=1) for block in blocks])
+            is_mirrored = nearest >= half
+            turned = np.where(is_mirrored[:, None], self._mirrored(white), white)
+            sums = np.zeros_like(words)
+            np.add.at(sums, nearest % half, turned)
+            # A word without a patch stays.
+            words = np.where(sums.any(axis=1, keepdims=True), _unit(sums), words)
+        return np.vstack([words, self._mirrored(words)])
 
-    def _code(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _mirrored(self, patches: NDArray[np.floating]) -> NDArray[Any]:
+        return patches.reshape(-1, self.side, self.side)[:, :, ::-1].reshape(patches.shape)
+
+    def even_odd(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the even and the odd part of the codes of rows `X`, as `models.parts.mirror_symmetry` defines them.
+
+        Returns
+        -------
+        tuple of two ndarray of shape (n_faces, grid * grid * n_words / 2)
+            Each value once: those for the second half of the words would repeat them.
+        """
+        images = as_images(X)
+        even, odd = np.empty((2, len(images), self.grid, self.grid, len(self.words_) // 2), np.float32)
+
+        def code(face: int) -> None:
+            codes = self._code(images[face])
+            there, back = np.split(codes, 2, axis=-1)
+            np.add(there, back[:, ::-1], out=even[face])
+            np.subtract(there, back[:, ::-1], out=odd[face])
+
+        # A face a core: larger products wait for memory.
+        with threadpool_limits(1), ThreadPoolExecutor(cpu_count()) as pool:
+            list(pool.map(code, range(len(images)), chunksize=16))
+        even *= np.float32(0.5**0.5)
+        odd *= np.float32(0.5**0.5)
+        return even.reshape(len(images), -1), odd.reshape(len(images), -1)
+
+    def _code(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the codes of a face, shape (grid, grid, n_words)."""
         n_places = IMAGE_SIDE - self.side + 1
         edges = np.linspace(0, n_places, self.grid + 1).round().astype(int)
-        codes = np.empty((len(images), self.grid, self.grid, self.n_words), np.float32)
-        # Squared distances as one matrix product: |z - w|^2 = (z, |z|^2, 1) . (-2 w, 1, |w|^2)
-        squares = (self.words_**2).sum(axis=1)
-        weights = np.vstack([-2 * self.words_.T, np.ones_like(squares), squares])
-        for face, image in enumerate(images):
-            patches = _patches(image[None], self.side)[0]
-            for row, (top, bottom) in enumerate(pairwise(edges)):
-                band = patches[top:bottom].reshape(-1, self.side, self.side)
-                white = (_normalized(band) - self.mean_) @ self.whitening_
-                ones = np.ones((len(white), 1), np.float32)
-                near = np.hstack([white, (white**2).sum(axis=1, keepdims=True), ones]) @ weights
-                np.sqrt(np.maximum(near, 0, out=near), out=near)
-                np.maximum(np.subtract(near.mean(axis=1, keepdims=True), near, out=near), 0, out=near)
-                columns = near.reshape(bottom - top, n_places, -1).sum(axis=0)
-                codes[face, row] = np.add.reduceat(columns, edges[:-1], axis=0)
-        return np.sqrt(codes, out=codes).reshape(len(images), -1)
+        patches = _normalized(_patches(image[None], self.side)[0].reshape(n_places**2, self.side, self.side))
+        white = _unit((patches - self.mean_) @ self.whitening_)
+        codes = np.empty((self.grid, self.grid, len(self.words_)), np.float32)
+        for row, (top, bottom) in enumerate(pairwise(edges)):
+            for start in range(0, len(self.words_), BLOCK):
+                words = slice(start, start + BLOCK)
+                above = white[top * n_places : bottom * n_places] @ self.words_[words].T
+                above -= np.float32(self.threshold)
+                np.maximum(above, 0, out=above)
+                columns = above.reshape(bottom - top, n_places, -1).sum(axis=0)
+                codes[row, :, words] = np.add.reduceat(columns, edges[:-1], axis=0)
+        return np.sqrt(codes, out=codes)
 
 
 def _patches(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -114,3 +171,8 @@ def _normalized(patches: NDArray[np.uint8]) -> NDArray[np.float32]:
     rows -= rows.mean(axis=1, keepdims=True)
     rows /= np.sqrt(rows.var(axis=1, keepdims=True) + CONTRAST_FLOOR)
     return rows
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows of length one; a row without direction, of a blank patch, stays near 0."""
+    return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + np.float32(SMALLEST_NORM))

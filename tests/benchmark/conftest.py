@@ -20,7 +20,7 @@ QUICK = {
     "cnn_aug": {"epochs": 2, "batch_size": 16},
     "cnn_deep": {"epochs": 1},
     "lbp_xgb": {"n_estimators": 5},
-    "patch_svm": {"patch_sizes": (9,), "n_words": 20},
+    "patch_svm": {"patch_size": 9, "n_words": 20},
 }
 
 

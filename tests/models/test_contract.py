@@ -28,7 +28,7 @@ QUICK = {
     "cnn_aug": {"epochs": 3, "batch_size": 8},
     "cnn_deep": {"epochs": 1, "batch_size": 32},
     "lbp_xgb": {"n_estimators": 40},
-    "patch_svm": {"patch_sizes": (9,), "n_words": 20},
+    "patch_svm": {"patch_size": 9, "n_words": 20},
 }
 ENOUGH = {
     "cnn": {"epochs": 8, "batch_size": 4, "ema_epochs": 0.5},
