@@ -13,20 +13,21 @@ from models.parts.rbf_svm import BLOCK, pairwise_coefficients, svc_class
 
 SVD_ROUNDS = 3
 SMALLEST_SPREAD = 0.01  # of the mean one, for values that are nearly always 0
-EightBits = tuple[NDArray[np.int8], NDArray[np.float32]]
+STEPS = 15  # few, so that the file is compressed well
+Rounded = tuple[NDArray[np.int8], NDArray[np.float32]]
 
 
-def to_eight_bits(rows: NDArray[np.floating]) -> EightBits:
-    """Round each row, of shape (n_values,), to whole multiples from -127 to 127 of a step of its own.
+def rounded(rows: NDArray[np.floating]) -> Rounded:
+    """Round each row, of shape (n_values,), to whole multiples of 1 / `STEPS` of its largest absolute value.
 
     Returns
     -------
     tuple of ndarray of shape (n_rows, n_values), dtype int8, and ndarray of shape (n_rows, 1), dtype float32
         The multiples and the steps; their product is the rounded rows.
     """
-    steps = np.abs(rows).max(axis=1, keepdims=True, initial=0) / 127
-    steps = np.where(steps > 0, steps, 1).astype(np.float32)
-    return np.rint(rows / steps).astype(np.int8), steps
+    step = np.abs(rows).max(axis=1, keepdims=True, initial=0) / STEPS
+    step = np.where(step > 0, step, 1).astype(np.float32)
+    return np.rint(rows / step).astype(np.int8), step
 
 
 class MirroredPCA(BaseEstimator):
@@ -48,7 +49,7 @@ class MirroredPCA(BaseEstimator):
 
     Notes
     -----
-    The directions are rounded to 8 bits before anything is projected on them, so that the file is small and predicts
+    The directions are rounded to 31 values before anything is projected on them, so that the file is small and predicts
     with what was fitted.
 
     References
@@ -88,7 +89,7 @@ class MirroredPCA(BaseEstimator):
         largest_first = np.sort(np.concatenate([values for values, _ in decompositions]))[::-1]
         least = largest_first[min(self.n_components, len(largest_first)) - 1]
         scale = np.sqrt((largest_first[largest_first >= least] ** 2).sum() / len(X))
-        self.even_, self.odd_ = (to_eight_bits(vectors[values >= least] / scale) for values, vectors in decompositions)
+        self.even_, self.odd_ = (rounded(vectors[values >= least] / scale) for values, vectors in decompositions)
         return self._project(even, odd)
 
     def transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -108,9 +109,9 @@ class MirroredPCA(BaseEstimator):
 class MirroredRbfSVM(BaseEstimator):
     """RBF support vector machine on even and odd components that decides alike on a face and its mirror image.
 
-    It is fitted on faces and mirror images, whose components are rounded to 8 bits: the support vectors of its file are
-    those of the fit. By symmetry both have the same coefficients, so that those of the faces are kept alone, and their
-    kernel is the sum of the kernels with the face and with its mirror image.
+    It is fitted on faces and mirror images, whose components are rounded to 31 values each: the support vectors of its
+    file are those of the fit. By symmetry both have the same coefficients, so that those of the faces are kept alone,
+    and their kernel is the sum of the kernels with the face and with its mirror image.
 
     Parameters
     ----------
@@ -137,8 +138,8 @@ class MirroredRbfSVM(BaseEstimator):
     ) -> MirroredRbfSVM:
         """Fit on components as `MirroredPCA` gives them, codes `y` 0..n_classes-1 and a weight a face."""
         n_faces = len(y)
-        rounded = to_eight_bits(even.T), to_eight_bits(odd.T)
-        even, odd = (np.multiply(*part).T for part in rounded)
+        components = rounded(even.T), rounded(odd.T)
+        even, odd = (np.multiply(*part).T for part in components)
         rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
         self.gamma_ = float(self.gamma / rows.var(axis=0).sum())
         svc = svc_class()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
@@ -149,7 +150,7 @@ class MirroredRbfSVM(BaseEstimator):
         is_support = both.any(axis=1)
         self.coefficients_ = both[is_support]
         self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
-        self.even_, self.odd_ = ((multiples[:, is_support], steps) for multiples, steps in rounded)
+        self.even_, self.odd_ = ((multiples[:, is_support], step) for multiples, step in components)
         return self
 
     def decision_function(self, even: NDArray[np.float32], odd: NDArray[np.float32]) -> NDArray[np.float32]:

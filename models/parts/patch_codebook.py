@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,17 +17,17 @@ CONTRAST_FLOOR = 10.0
 EIGENVALUE_FLOOR = 0.02
 SMALLEST_NORM = 1e-6
 ROUNDS = 6
-BLOCK = 512  # words whose similarities stay in the processor's cache
+BLOCK = 64  # words whose similarities stay in the processor's cache
 
 
 class PatchCodebook(BaseEstimator):
     """Codebook of whitened patches of length one, with every word's mirror image among the words.
 
     Every patch of a face loses its mean, is divided by its standard deviation, whitened and scaled to length one. Its
-    code for a word of the codebook is by how much their cosine is above `threshold`. Codes are summed over the cells of
-    a grid; the square root of the sums keeps large ones from ruling. The words are the centres of spherical k-means.
-    Since the mirror image of a word is a word, the codes of a mirrored face are those of the face in another order, and
-    need no computation of their own.
+    code for a word of the codebook is by how much their cosine is above `threshold`. Codes are summed around the points
+    of a grid, with weights that fall linearly from 1 at a point to 0 at its neighbours; the square root of the sums
+    keeps large ones from ruling. The words are the centres of spherical k-means. Since the mirror image of a word is a
+    word, the codes of a mirrored face are those of the face in another order, and need no computation of their own.
 
     Parameters
     ----------
@@ -37,7 +36,7 @@ class PatchCodebook(BaseEstimator):
     n_words : int
         Half of them are learnt, the others are their mirror images.
     grid : int
-        Cells along each side of the face.
+        Points along each side of the face.
     threshold : float
         Least cosine that counts.
     n_patches : int
@@ -76,15 +75,7 @@ class PatchCodebook(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: NDArray[np.uint8], y: None = None) -> PatchCodebook:
-        """Learn the whitening and the words from rows `X` of shape (n_faces, 2304).
-
-        Raises
-        ------
-        ValueError
-            If the cells of the grid cannot be mirrored.
-        """
-        if self.grid % 2 == 0 and (IMAGE_SIDE - self.side) % 2 == 0:
-            raise ValueError(f"a grid of {self.grid} cells splits a row of patches unevenly: use an odd grid")
+        """Learn the whitening and the words from rows `X` of shape (n_faces, 2304)."""
         rng = np.random.default_rng(self.random_state)
         n_places = IMAGE_SIDE - self.side + 1
         faces, rows, columns = (rng.integers(0, high, self.n_patches) for high in (len(X), n_places, n_places))
@@ -145,19 +136,25 @@ class PatchCodebook(BaseEstimator):
     def _code(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the codes of a face, shape (grid, grid, n_words)."""
         n_places = IMAGE_SIDE - self.side + 1
-        edges = np.linspace(0, n_places, self.grid + 1).round().astype(int)
         patches = _normalized(_patches(image[None], self.side)[0].reshape(n_places**2, self.side, self.side))
         white = _unit((patches - self.mean_) @ self.whitening_)
+        weights = _weights(n_places, self.grid)
         codes = np.empty((self.grid, self.grid, len(self.words_)), np.float32)
-        for row, (top, bottom) in enumerate(pairwise(edges)):
-            for start in range(0, len(self.words_), BLOCK):
-                words = slice(start, start + BLOCK)
-                above = white[top * n_places : bottom * n_places] @ self.words_[words].T
-                above -= np.float32(self.threshold)
-                np.maximum(above, 0, out=above)
-                columns = above.reshape(bottom - top, n_places, -1).sum(axis=0)
-                codes[row, :, words] = np.add.reduceat(columns, edges[:-1], axis=0)
+        for start in range(0, len(self.words_), BLOCK):
+            words = slice(start, start + BLOCK)
+            above = white @ self.words_[words].T
+            above -= np.float32(self.threshold)
+            np.maximum(above, 0, out=above)
+            rows = weights @ above.reshape(n_places, -1)
+            codes[:, :, words] = weights @ rows.reshape(self.grid, n_places, -1)
         return np.sqrt(codes, out=codes)
+
+
+def _weights(n_places: int, grid: int) -> NDArray[np.float32]:
+    """Return the weight of every place along a side at every point of the grid, shape (grid, n_places)."""
+    apart = n_places / grid
+    points = (np.arange(grid) + 0.5) * apart - 0.5
+    return np.maximum(0, 1 - np.abs(np.arange(n_places) - points[:, None]) / apart).astype(np.float32)
 
 
 def _patches(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -5,42 +5,42 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
-from models.parts.mirror_symmetry import MirroredPCA, MirroredRbfSVM, to_eight_bits
+from models.parts.mirror_symmetry import MirroredPCA, MirroredRbfSVM, rounded
 from models.parts.patch_codebook import PatchCodebook
 
 
 @pytest.fixture(scope="module")
 def codebook(faces):
-    return PatchCodebook(side=9, n_words=12, grid=3, n_patches=3000).fit(faces["Training"].X)
+    return PatchCodebook(side=8, n_words=12, grid=4, n_patches=3000).fit(faces["Training"].X)
 
 
 def codes_by_definition(codebook, image):
-    sums = np.zeros((3, 3, 12))
-    for top in range(40):
-        for left in range(40):
-            patch = image[top : top + 9, left : left + 9].ravel()
+    sums = np.zeros((4, 4, 12))
+    for top in range(41):
+        for left in range(41):
+            patch = image[top : top + 8, left : left + 8].ravel()
             patch = (patch - patch.mean()) / np.sqrt(patch.var() + 10)
             white = (patch - codebook.mean_) @ codebook.whitening_
             cosines = codebook.words_ @ white / np.linalg.norm(white)
-            # 40 places fall into cells of 13, 14 and 13.
-            cell = (np.searchsorted([13, 27], top, "right"), np.searchsorted([13, 27], left, "right"))
-            sums[cell] += np.maximum(cosines - 0.2, 0)
+            # The points of the grid lie in the middle of each quarter of 41 places.
+            down, across = (1 - np.abs(place - (np.arange(4) * 10.25 + 4.625)) / 10.25 for place in (top, left))
+            sums += np.multiply.outer(np.outer(down.clip(0), across.clip(0)), np.maximum(cosines - 0.2, 0))
     return np.sqrt(sums)
 
 
 def test_codes_are_those_of_the_definition(codebook, faces):
     X = faces["PublicTest"].X[:2]
     even, odd = codebook.even_odd(X)
-    assert even.shape == odd.shape == (2, 3 * 3 * 6)
+    assert even.shape == odd.shape == (2, 4 * 4 * 6)
     assert even.dtype == odd.dtype == np.float32
     image = X[1].reshape(48, 48).astype(float)
     there, back = codes_by_definition(codebook, image), codes_by_definition(codebook, image[:, ::-1])
-    np.testing.assert_allclose(even[1].reshape(3, 3, 6), (there + back)[..., :6] / 2**0.5, rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(odd[1].reshape(3, 3, 6), (there - back)[..., :6] / 2**0.5, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(even[1].reshape(4, 4, 6), (there + back)[..., :6] / 2**0.5, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(odd[1].reshape(4, 4, 6), (there - back)[..., :6] / 2**0.5, rtol=1e-3, atol=1e-3)
 
 
 def test_the_same_seed_learns_the_same_codebook(codebook, faces):
-    again = PatchCodebook(side=9, n_words=12, grid=3, n_patches=3000).fit(faces["Training"].X)
+    again = PatchCodebook(side=8, n_words=12, grid=4, n_patches=3000).fit(faces["Training"].X)
     np.testing.assert_array_equal(again.words_, codebook.words_)
     assert codebook.whitening_ == pytest.approx(codebook.whitening_.T, abs=1e-4)
 
@@ -52,7 +52,7 @@ def test_a_face_is_coded_the_same_alone_and_among_others(codebook, faces):
 
 def test_words_are_of_length_one_and_come_with_their_mirror_images(codebook):
     assert np.linalg.norm(codebook.words_, axis=1) == pytest.approx(1, abs=1e-4)
-    pictures = codebook.words_.reshape(2, 6, 9, 9)
+    pictures = codebook.words_.reshape(2, 6, 8, 8)
     np.testing.assert_array_equal(pictures[0], pictures[1][:, :, ::-1])
 
 
@@ -62,18 +62,13 @@ def test_blank_faces_have_codes_and_these_are_even(codebook):
     np.testing.assert_allclose(odd, 0, atol=1e-2)
 
 
-def test_cells_that_cannot_be_mirrored_are_an_error(faces):
-    with pytest.raises(ValueError, match="use an odd grid"):
-        PatchCodebook(side=8, grid=4).fit(faces["Training"].X)
-
-
-def test_eight_bits_are_near_and_each_row_has_its_own_step():
+def test_rounded_rows_are_near_and_each_has_its_own_step():
     rows = np.random.default_rng(0).normal(size=(3, 50)) * [[1e-3], [1], [1e3]]
     rows[1] = 0
-    multiples, steps = to_eight_bits(rows)
+    multiples, steps = rounded(rows)
     assert multiples.dtype == np.int8
     np.testing.assert_allclose(multiples * steps, rows, atol=steps.max() / 2)
-    assert np.abs(multiples[[0, 2]]).max(axis=1).tolist() == [127, 127]
+    assert np.abs(multiples[[0, 2]]).max(axis=1).tolist() == [15, 15]
     np.testing.assert_array_equal(multiples[1], 0)
 
 
@@ -103,8 +98,8 @@ def test_components_are_those_of_faces_and_mirror_images_together(pca, faces):
     # A value in the face and in its mirror image share their spread.
     plain = PCA(20).fit(codes / np.tile(pca.spread_, 2))
     found = np.sort(np.concatenate([(each**2).mean(axis=0) for each in pca.transform(X)]))[::-1]
-    assert found / found.sum() == pytest.approx(plain.explained_variance_ / plain.explained_variance_.sum(), rel=0.02)
-    assert found.sum() == pytest.approx(1, rel=0.01)
+    assert found / found.sum() == pytest.approx(plain.explained_variance_ / plain.explained_variance_.sum(), rel=0.05)
+    assert found.sum() == pytest.approx(1, rel=0.02)
 
 
 def test_the_machine_is_the_one_fitted_on_faces_and_mirror_images():
@@ -114,7 +109,7 @@ def test_the_machine_is_the_one_fitted_on_faces_and_mirror_images():
     odd = rng.normal(size=(90, 3)).astype(np.float32)
     weight = rng.uniform(0.5, 2, 90)
     machine = MirroredRbfSVM(C=2.0, gamma=1.5).fit(even, odd, y, weight)
-    even, odd = (np.multiply(*to_eight_bits(part.T)).T for part in (even, odd))
+    even, odd = (np.multiply(*rounded(part.T)).T for part in (even, odd))
     rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
     plain = SVC(C=2.0, gamma=machine.gamma_, decision_function_shape="ovo", tol=1e-6)
     plain.fit(rows, np.tile(y, 2), sample_weight=np.tile(weight, 2))
