@@ -63,7 +63,7 @@ class PatchCodebook(BaseEstimator):
         side: int = 7,
         n_words: int = 2048,
         grid: int = 5,
-        threshold: float = 0.2,
+        threshold: float = 0.4,
         n_patches: int = 300_000,
         random_state: int = 0,
     ) -> None:

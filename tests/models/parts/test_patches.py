@@ -24,7 +24,7 @@ def codes_by_definition(codebook, image):
             cosines = codebook.words_ @ white / np.linalg.norm(white)
             # The points of the grid lie in the middle of each quarter of 41 places.
             down, across = (1 - np.abs(place - (np.arange(4) * 10.25 + 4.625)) / 10.25 for place in (top, left))
-            sums += np.multiply.outer(np.outer(down.clip(0), across.clip(0)), np.maximum(cosines - 0.2, 0))
+            sums += np.multiply.outer(np.outer(down.clip(0), across.clip(0)), np.maximum(cosines - 0.4, 0))
     return np.sqrt(sums)
 
 
