@@ -79,7 +79,7 @@ def write_artifact(recognizer: Any, path: Path) -> None:
     elif suffix == SKOPS:
         write_skops(recognizer, path)
     elif suffix == HDF5:
-        with _quiet("absl"):  # Keras advises another format than HDF5 every time
+        with quiet("absl"):  # Keras advises another format than HDF5 every time
             recognizer.network_.save(path, include_optimizer=False)
         if recognizer.half_precision_kernels:
             _halve(path)
@@ -194,7 +194,7 @@ def _write_litert(recognizer: Any, path: Path) -> None:
     CVPR 2018. https://doi.org/10.1109/CVPR.2018.00286
     """
     # TensorFlow prints notes in two ways, and the network's signature.
-    with keras_settings() as keras, _quiet("tensorflow"), silenced_stderr(), redirect_stdout(io.StringIO()):
+    with keras_settings() as keras, quiet("tensorflow"), silenced_stderr(), redirect_stdout(io.StringIO()):
         if keras.backend.backend() != "tensorflow":
             _have_tensorflow_write(recognizer, path)
             return
@@ -222,7 +222,7 @@ def _have_tensorflow_write(recognizer: Any, path: Path) -> None:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def quiet(name: str) -> Iterator[None]:
     """Silence a logger, except for its errors."""
     logger = logging.getLogger(name)
     level = logger.level

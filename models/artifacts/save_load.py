@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Mapping
@@ -12,12 +11,10 @@ from typing import Any
 import models.registry
 from models.artifacts.cards import ArtifactError, make_card, read_card
 from models.artifacts.formats import COPY_SUFFIXES, UnsafeError, loadable_files, read_artifact, write_artifact
+from models.artifacts.lookup import DEFAULT_RESULTS, find_artifact, member_path
 from models.files.atomic import sha256, write_json
 from models.networks.keras_import import KerasError
 from models.parts.ensemble import Ensemble
-
-DEFAULT_RESULTS = "results/fer2013/kaggle"
-SOURCE_TREE = Path(__file__).parents[2]
 
 
 def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,11 +82,12 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     Parameters
     ----------
     path : str or Path
-        An artifact, a copy of one, or ``"best"``: the recognizer that ranks first on the validation split of `results`
-        and whose files are present. Where a better one is not, a warning names it.
+        An artifact, a copy of one, the name of a recognizer whose model is in `results`, or ``"best"``: the recognizer
+        that ranks first on the validation split of `results` and whose files are present. Where a better one is not, a
+        warning names it.
     results : str or Path
-        Results folder in which ``"best"`` is looked up. The default one is that in the working folder; where there is
-        none, that in the source tree.
+        Results folder in which a name and ``"best"`` are looked up. The default one is that in the working folder;
+        where there is none, that in the source tree.
     exact : bool
         Of a network, and of one that is a member of an ensemble, load the artifact itself, whose probabilities are
         those of the leaderboard. False loads the copy in eight bits where there is one, else that in 32 bits:
@@ -119,9 +117,7 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     >>> models.EMOTIONS[recognizer.predict(rows)[0]]
     'Happy'
     """
-    if str(path) == "best":
-        return _load_best(_results_folder(results), exact)
-    artifact = Path(os.path.expanduser(path))
+    artifact = find_artifact(path, results, exact)
     card = read_card(artifact)
     file = _verified_file(artifact, card, exact)
     try:
@@ -149,7 +145,7 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         ) from error
     if entry.members:
         members = {
-            name: load(_member_path(artifact, stem, exact), exact=exact) for name, stem in card["members"].items()
+            name: load(member_path(artifact, stem, exact), exact=exact) for name, stem in card["members"].items()
         }
         try:
             recognizer.attach(members)
@@ -172,66 +168,3 @@ def _verified_file(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path
     if not files:
         raise ArtifactError(f"{artifact}: missing, and its copies here are not exact: load one of them")
     return next(iter(files.values()))
-
-
-def _results_folder(given: str | Path) -> Path:
-    results = Path(os.path.expanduser(given))
-    if results == Path(DEFAULT_RESULTS) and not results.is_dir():
-        results = SOURCE_TREE / DEFAULT_RESULTS
-        if not results.is_dir():
-            raise ArtifactError(
-                f"{DEFAULT_RESULTS}: not in this folder, and fer-benchmark is installed without it: clone the "
-                "repository, name a model, or give the results folder in which 'best' is looked up"
-            )
-    return results
-
-
-def _load_best(results: Path, exact: bool) -> Any:
-    path = results / "best.json"
-    try:
-        ranking = json.loads(path.read_text("utf-8"))["ranking"]
-        if not all(Path(row["artifact"]).name == row["artifact"] and row["recognizer"] for row in ranking):
-            raise ValueError(f"ranking is {ranking!r}")
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path}: no such file: python -m benchmark.run --all makes it") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}): python -m benchmark.run --all makes it") from error
-    for place, row in enumerate(ranking):
-        artifact = results / "models" / row["artifact"]
-        if not _first_missing(artifact, exact):
-            if place:
-                better = ", ".join(
-                    f"{other['recognizer']} (no {_first_missing(results / 'models' / other['artifact'], exact)})"
-                    for other in ranking[:place]
-                )
-                warnings.warn(
-                    f"using {row['recognizer']}: models that rank higher are missing: {better}; "
-                    "with FER2013, python -m benchmark.run --only NAME --rerun makes them",
-                    stacklevel=3,
-                )
-            return load(artifact, exact=exact)
-    raise ArtifactError(f"{results / 'models'}: none of the ranked models is here: python -m benchmark.run makes them")
-
-
-def _first_missing(artifact: Path, exact: bool) -> str:
-    """Return the name of the first file that loading `artifact` would miss, or an empty string."""
-    if not loadable_files(artifact, exact):
-        return artifact.name
-    for stem in read_card(artifact)["members"].values():
-        try:
-            _member_path(artifact, stem, exact)
-        except ArtifactError:
-            return stem
-    return ""
-
-
-def _member_path(artifact: Path, stem: str, exact: bool) -> Path:
-    for suffix in COPY_SUFFIXES:
-        path = artifact.with_name(stem + suffix)
-        if loadable_files(path, exact):
-            return path
-    name, seed = models.registry.run_of(stem)
-    raise ArtifactError(
-        f"{artifact}: its member {stem} is not in the same folder: with the training data, "
-        f"python -m benchmark.run --only {name}{f' --seeds {seed}' if seed else ''} --rerun makes it"
-    )

@@ -11,6 +11,7 @@ import skops.io
 
 from features.rows import N_PIXELS
 from models import ArtifactError, load
+from models.artifacts import lookup
 from models.artifacts import save_load as artifacts
 from models.artifacts.cards import read_card
 from models.files.atomic import sha256, write_whole
@@ -233,7 +234,7 @@ def test_the_default_results_are_found_from_every_folder(saved, tmp_path, monkey
     tree, elsewhere = tmp_path / "tree", tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    monkeypatch.setattr(artifacts, "SOURCE_TREE", tree)
+    monkeypatch.setattr(lookup, "SOURCE_TREE", tree)
     with pytest.raises(ArtifactError, match="clone the repository, name a model"):
         load()
     results(tree)
@@ -243,6 +244,16 @@ def test_the_default_results_are_found_from_every_folder(saved, tmp_path, monkey
     (elsewhere / artifacts.DEFAULT_RESULTS).mkdir(parents=True)
     with pytest.raises(ArtifactError, match=r"^results.*best\.json: no such file"):
         load()
+
+
+def test_a_recognizer_of_the_results_folder_is_found_by_its_name(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load("majority", results=tmp_path).predict(ROWS).tolist() == [0] * 4
+    with pytest.raises(ArtifactError, match=r"majorit: no such file, and .*models has majority\.joblib, majority\.skops"):
+        load("majorit", results=tmp_path)
+    (tmp_path / "majority").write_bytes(b"")
+    with pytest.raises(ArtifactError, match="card is missing"):
+        load("majority", results=tmp_path)
 
 
 def test_the_home_folder_has_its_short_name(saved, monkeypatch):
