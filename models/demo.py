@@ -16,6 +16,7 @@ from PIL import Image
 
 from models.artifacts.save_load import DEFAULT_RESULTS, ArtifactError
 from models.files.atomic import explain
+from models.files.extras import pip_install
 from models.files.streams import one_line, prepare_streams
 from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face
@@ -173,8 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print_notes(caught, recognizers)
             launch(build_page(recognizers, BlazeFace()), args.host, args.port)
         except ModuleNotFoundError as error:
-            package = "'fer-benchmark[demo]'" if error.name == "gradio" else error.name
-            print(f"error: needs {error.name}: pip install {package}", file=sys.stderr)
+            print(f"error: needs {error.name}: {pip_install(error.name or '')}", file=sys.stderr)
             return 2
         except ArtifactError as error:
             print(f"error: {one_line(str(error))}", file=sys.stderr)

@@ -14,10 +14,11 @@ from models.artifacts.lookup import DEFAULT_RESULTS
 from models.artifacts.onnx_file import INPUT_TYPES, ExportError, write_onnx
 from models.artifacts.save_load import ArtifactError, load
 from models.files.atomic import explain
+from models.files.extras import pip_install
 from models.files.streams import one_line, prepare_streams
 from models.inference.pipeline import print_notes
 
-PACKAGES = ("onnx", "tf2onnx", "onnxruntime")
+PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "tensorflow")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _check_packages() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ExportError(f"needs {', '.join(missing)}: pip install 'fer-benchmark[onnx]'")
+        raise ExportError(f"needs {', '.join(missing)}: {pip_install(*missing)}")
 
 
 if __name__ == "__main__":

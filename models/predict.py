@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from tqdm.auto import tqdm
 
 from models.artifacts.save_load import DEFAULT_RESULTS, ArtifactError
 from models.files.atomic import explain
+from models.files.extras import pip_install
 from models.files.streams import errors_naming, one_line, prepare_streams
 from models.inference.blazeface import BlazeFace
 from models.inference.inputs import STANDARD_INPUT, Photo, find_files, read_files
@@ -114,6 +116,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _predict_files(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
     files = find_files(args.sources)
+    if args.plot and importlib.util.find_spec("matplotlib") is None:
+        raise OutputError(f"--plot needs matplotlib: {pip_install('matplotlib')}")
     if not files:
         print(f"error: {one_line(' '.join(args.sources))}: no pictures or videos in there", file=sys.stderr)
         return 1

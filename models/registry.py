@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec
 from typing import Any, TypeVar
 
+from models.files.extras import pip_install
 from models.networks.keras_import import gpu_is_seen
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
@@ -88,7 +89,7 @@ class Entry:
         """Return why the recognizer cannot run here, or an empty string."""
         missing = self._missing()
         if missing:
-            return f"needs {', '.join(missing)}: pip install {' '.join(missing)}"
+            return f"needs {', '.join(missing)}: {pip_install(*missing)}"
         if self.lacks_gpu():
             return f"needs a GPU to train in reasonable time, and Keras sees none: --only {self.name} runs it anyway"
         return ""

@@ -11,7 +11,13 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-REQUIREMENTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIREMENTS = [
+    text
+    for text in (*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["plot"])
+    if not text.startswith("fer-benchmark")
+]
 JOB = ["--all", "--limit", "150", "--set", "cnn.epochs=2", "cnn_aug.epochs=1", "cnn_deep.epochs=1"]
 # Prints the largest difference of any model's probabilities from those that its record has.
 READS = """

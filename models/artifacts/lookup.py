@@ -13,6 +13,9 @@ from models.artifacts.formats import COPY_SUFFIXES, SUFFIXES, loadable_files
 
 DEFAULT_RESULTS = "results/fer2013/kaggle"
 SOURCE_TREE = Path(__file__).parents[2]
+# In a wheel: setup.py copies the default model to this folder.
+PACKAGED = Path(__file__).parents[1] / "default"
+INEXACT = "only 8-bit versions are here: load with exact=False, or predict without --exact"
 
 
 def find_artifact(path: str | Path, results: str | Path, exact: bool) -> Path:
@@ -71,14 +74,15 @@ def member_path(artifact: Path, stem: str, exact: bool) -> Path:
 
 def _results_folder(given: str | Path) -> Path:
     results = Path(os.path.expanduser(given))
-    if results == Path(DEFAULT_RESULTS) and not results.is_dir():
-        results = SOURCE_TREE / DEFAULT_RESULTS
-        if not results.is_dir():
-            raise ArtifactError(
-                f"{DEFAULT_RESULTS}: not in this folder, and fer-benchmark is installed without it: clone the "
-                "repository, name a model, or give the results folder in which 'best' is looked up"
-            )
-    return results
+    if results != Path(DEFAULT_RESULTS):
+        return results
+    for folder in (results, SOURCE_TREE / DEFAULT_RESULTS, PACKAGED):
+        if folder.is_dir():
+            return folder
+    raise ArtifactError(
+        f"{DEFAULT_RESULTS}: not in this folder, and fer-benchmark is installed without it: clone the "
+        "repository, name a model, or give the results folder in which 'best' is looked up"
+    )
 
 
 def _best(results: Path, exact: bool) -> Path:
@@ -94,7 +98,7 @@ def _best(results: Path, exact: bool) -> Path:
     for place, row in enumerate(ranking):
         artifact = results / "models" / row["artifact"]
         if not _first_missing(artifact, exact):
-            if place:
+            if place and results != PACKAGED:
                 better = ", ".join(
                     f"{other['recognizer']} (no {_first_missing(results / 'models' / other['artifact'], exact)})"
                     for other in ranking[:place]
@@ -105,7 +109,9 @@ def _best(results: Path, exact: bool) -> Path:
                     stacklevel=4,
                 )
             return artifact
-    raise ArtifactError(f"{results / 'models'}: none of the ranked models is here: python -m benchmark.run makes them")
+    quick = exact and any(not _first_missing(results / "models" / row["artifact"], exact=False) for row in ranking)
+    fix = INEXACT if quick else "python -m benchmark.run makes them"
+    raise ArtifactError(f"{results / 'models'}: none of the ranked models is here: {fix}")
 
 
 def _first_missing(artifact: Path, exact: bool) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 import models.registry
 from models.artifacts.cards import ArtifactError, make_card, read_card
 from models.artifacts.formats import COPY_SUFFIXES, UnsafeError, loadable_files, read_artifact, write_artifact
-from models.artifacts.lookup import DEFAULT_RESULTS, find_artifact, member_path
+from models.artifacts.lookup import DEFAULT_RESULTS, INEXACT, find_artifact, member_path
 from models.files.atomic import sha256, write_json
+from models.files.extras import pip_install
 from models.networks.keras_import import KerasError
 from models.parts.ensemble import Ensemble
 
@@ -87,7 +88,7 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
         warning names it.
     results : str or Path
         Results folder in which a name and ``"best"`` are looked up. The default one is that in the working folder;
-        where there is none, that in the source tree.
+        where there is none, that in the source tree; in a wheel, its own, which has 8-bit networks only.
     exact : bool
         Of a network, and of one that is a member of an ensemble, load the artifact itself, whose probabilities are
         those of the leaderboard. False loads the copy in eight bits where there is one, else that in 32 bits:
@@ -127,7 +128,7 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     try:
         recognizer = read_artifact(file, type(entry.make()), card)
     except ModuleNotFoundError as error:
-        raise ArtifactError(f"{artifact}: needs {error.name}: pip install {error.name}") from error
+        raise ArtifactError(f"{artifact}: needs {error.name}: {pip_install(error.name or '')}") from error
     except KerasError as error:
         raise ArtifactError(f"{artifact}: {error}") from error
     except UnsafeError as error:
@@ -166,5 +167,5 @@ def _verified_file(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path
                 f"make it again with python -m benchmark.run --only {card['recognizer']} --rerun"
             )
     if not files:
-        raise ArtifactError(f"{artifact}: missing, and its copies here are not exact: load one of them")
+        raise ArtifactError(f"{artifact}: missing, and {INEXACT}")
     return next(iter(files.values()))
