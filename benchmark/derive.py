@@ -22,6 +22,7 @@ from benchmark.figures.catalogue import displays
 from benchmark.report.documents import update_readme
 from benchmark.report.model_card import model_card
 from benchmark.report.page import REPORT, render
+from benchmark.report.release import write_release
 from benchmark.runs.record_store import Record
 from models.files.atomic import explain, write_json, write_text
 from models.files.streams import prepare_streams
@@ -145,14 +146,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="Markdown files whose marked tables are filled",
     )
-    parser.add_argument("--release", metavar="VERSION", help="keep today's scores in releases.csv as this version's")
+    parser.add_argument("--scores", metavar="VERSION", help="keep today's scores in releases.csv as this version's")
+    parser.add_argument(
+        "--release",
+        type=Path,
+        metavar="DIR",
+        help="write records, models and checksums into a new folder, to publish it",
+    )
     args = parser.parse_args(argv)
     try:
         folders = [derive(root) for root in args.roots]
         if args.readme:
             update_readme(args.readme, folders)
+        if args.scores:
+            print(add_release(args.scores, folders))
         if args.release:
-            print(add_release(args.release, folders))
+            write_release(args.release, folders)
+            print(args.release)
     except (OSError, ValueError) as error:
         print(f"error: {explain(error, args.roots[0])}", file=sys.stderr)
         return 2

@@ -13,14 +13,14 @@ RIGHT, HALF = [0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 0, 0, 0, 0]
 def test_a_version_keeps_its_scores(tmp_path, record, probabilities, capsys):
     root = tmp_path / "kaggle"
     Store(root).write(record("a", RIGHT, RIGHT), probabilities)
-    assert main([str(root), "--release", "0.1.0"]) == 0
+    assert main([str(root), "--scores", "0.1.0"]) == 0
     path = tmp_path / "releases.csv"
     before = path.read_bytes()
-    assert main([str(root), "--release", "0.1.0"]) == 2
+    assert main([str(root), "--scores", "0.1.0"]) == 2
     assert "0.1.0 is there already" in capsys.readouterr().err
     assert path.read_bytes() == before
     Store(root).write(record("a", RIGHT, HALF), probabilities)
-    assert main([str(root), "--release", "0.10"]) == 0
+    assert main([str(root), "--scores", "0.10"]) == 0
     table = pd.read_csv(path, dtype={"version": str})
     assert table[["version", "reported_on", "recognizer", "test_accuracy"]].to_numpy().tolist() == [
         ["0.1.0", "PrivateTest", "a", 1.0],
