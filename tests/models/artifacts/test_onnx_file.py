@@ -111,7 +111,8 @@ def test_another_backend_is_refused(vote, tmp_path, monkeypatch):
 
 
 def example(language):
-    (found,) = re.findall(rf"```{language}\n(.*?InferenceSession.*?)```", README.read_text("utf-8"), re.S)
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README.read_text("utf-8"), re.S | re.M)
+    (found,) = [block for block in blocks if "InferenceSession" in block]
     return found
 
 
