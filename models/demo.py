@@ -149,9 +149,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs="+",
         default=["best"],
         metavar="PATH",
-        help="model files, compared side by side (default: the best)",
+        help="names in --results, or model files, compared side by side (default: the best)",
     )
-    option("--results", default=DEFAULT_RESULTS, help="where 'best' is looked up (default: %(default)s)")
+    option("--results", default=DEFAULT_RESULTS, help="where names are looked up (default: %(default)s)")
     option(
         "--host",
         default="127.0.0.1",

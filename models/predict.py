@@ -89,14 +89,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--model",
         nargs="+",
         default=["best"],
-        metavar="PATH",
-        help="model files (.joblib, .h5, .tflite), compared side by side (default: the best one that is here)",
+        metavar="MODEL",
+        help="names in --results, or files (.joblib, .h5, .tflite), compared side by side (default: the best)",
     )
     option(
         "--results",
         default=DEFAULT_RESULTS,
         metavar="DIR",
-        help="where 'best' is looked up (default: %(default)s); models in results/fer2013/ferplus learnt FER+'s labels",
+        help="where names are looked up (default: %(default)s); models in results/fer2013/ferplus learnt FER+'s labels",
     )
     option("--exact", action="store_true", help="load networks themselves, not their faster copies in eight bits")
     option("--whole", action="store_true", help="take every picture as a face, without looking for one")
