@@ -110,12 +110,10 @@ def _convert(recognizer: Any, input_type: str) -> Any:
 def _probabilities(tf: Any, recognizer: Any, faces: Any) -> Any:
     """Return the probabilities as a tensor; what `predict_proba` of networks and of votes does, in TensorFlow."""
     if isinstance(recognizer, Ensemble):
-        members: dict[str, Any] = recognizer.members_
-        parts = [
-            weight * tf.matmul(_probabilities(tf, members[name], faces), _columns(members[name], recognizer))
-            for name, weight in recognizer.weights_.items()
-        ]
-        proba = tf.add_n(parts)
+        proba = 0.0
+        for name, weight in recognizer.weights_.items():
+            member = recognizer.members_[name]
+            proba += weight * tf.matmul(_probabilities(tf, member, faces), _columns(member, recognizer))
     else:
         matrices = _view_matrices(getattr(recognizer, "zoom", None))
         # All views go through the network as one batch, so that the file holds it once.
