@@ -13,17 +13,19 @@ def default_model() -> list[str]:
     """Return the files of the first recognizer of the ranking that needs LiteRT files alone: ``models`` loads it."""
     for row in json.loads((RESULTS / "best.json").read_text("utf-8"))["ranking"]:
         stem = Path(row["artifact"]).stem
-        card = _card(stem)
-        networks = list(card["members"].values()) or [stem]
-        if all(QUICK in _card(name)["copies"] for name in networks):
+        members = list(_card(stem).get("members", {}).values())
+        networks = members or [stem]
+        if all(QUICK in _card(name).get("copies", {}) for name in networks):
             files = {f"{name}{suffix}" for name in networks for suffix in (".json", QUICK)}
-            vote = {f"{stem}{suffix}" for suffix in (".json", ".skops")} if card["members"] else set()
+            vote = {f"{stem}{suffix}" for suffix in (".json", ".skops")} if members else set()
             return ["best.json", *(f"models/{file}" for file in sorted(files | vote))]
     raise SystemExit(f"{RESULTS}: no model that needs LiteRT files alone: python -m benchmark.run makes them")
 
 
 def _card(name: str) -> dict:
-    return json.loads((RESULTS / "models" / f"{name}.json").read_text("utf-8"))
+    """Return the card of a model; a source distribution has that of the default model alone."""
+    path = RESULTS / "models" / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 setup(
