@@ -10,8 +10,11 @@ QUICK = ".int8.tflite"
 
 
 def default_model() -> list[str]:
-    """Return the files of the first recognizer of the ranking that needs LiteRT files alone: ``models`` loads it."""
-    for row in json.loads((RESULTS / "best.json").read_text("utf-8"))["ranking"]:
+    """Return the files of the first recognizer of the ranking that needs LiteRT files alone: ``models`` loads it.
+
+    None where there is no such one: the package is installed all the same, and prediction asks for a model.
+    """
+    for row in _read(RESULTS / "best.json").get("ranking", []):
         stem = Path(row["artifact"]).stem
         members = list(_card(stem).get("members", {}).values())
         networks = members or [stem]
@@ -19,22 +22,27 @@ def default_model() -> list[str]:
             files = {f"{name}{suffix}" for name in networks for suffix in (".json", QUICK)}
             vote = {f"{stem}{suffix}" for suffix in (".json", ".skops")} if members else set()
             return ["best.json", *(f"models/{file}" for file in sorted(files | vote))]
-    raise SystemExit(f"{RESULTS}: no model that needs LiteRT files alone: python -m benchmark.run makes them")
+    return []
 
 
 def _card(name: str) -> dict:
     """Return the card of a model; a source distribution has that of the default model alone."""
-    path = RESULTS / "models" / f"{name}.json"
+    return _read(RESULTS / "models" / f"{name}.json")
+
+
+def _read(path: Path) -> dict:
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
+DEFAULT = {"models.default": files} if (files := default_model()) else {}
+
 setup(
-    packages=[*find_packages(include=["benchmark*", "features*", "models*"]), "models.default"],
-    package_dir={"models.default": str(RESULTS)},
+    packages=[*find_packages(include=["benchmark*", "features*", "models*"]), *DEFAULT],
+    package_dir=dict.fromkeys(DEFAULT, str(RESULTS)),
     package_data={
         "benchmark.analysis": ["*.csv"],
         "benchmark.report": ["*.html", "*.css", "*.js"],
         "models.inference": ["blazeface.*"],
-        "models.default": default_model(),
+        **DEFAULT,
     },
 )

@@ -70,6 +70,15 @@ def test_the_wheel_is_small_and_has_the_default_model_once(wheel):
     assert {"models/inference/blazeface.tflite", "benchmark/report/template.html"} <= names
 
 
+def test_without_results_there_is_no_default_model_and_no_error(tmp_path):
+    code = "import setuptools, runpy, sys; setuptools.setup = lambda **options: print(sorted(options['package_data']))"
+    done = run(sys.executable, "-c", f"{code}; runpy.run_path(sys.argv[1])", ROOT / "setup.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "models.default" not in done.stdout and "models.inference" in done.stdout
+    done = run(sys.executable, "-c", f"{code}; runpy.run_path(sys.argv[1])", ROOT / "setup.py", cwd=ROOT)
+    assert "models.default" in done.stdout
+
+
 @pytest.mark.slow
 def test_it_predicts_as_the_clone_does_from_any_folder_without_large_packages(scripts, photo):
     done = run(scripts / "fer-predict", photo, "--whole", "--json", cwd=photo.parent)
