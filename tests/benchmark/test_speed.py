@@ -17,7 +17,7 @@ from models.registry import recognizers
     scope="module",
     params=[
         ["majority", "cnn"],
-        pytest.param(["majority", "cnn", "cnn_aug", "cnn_deep", "soft_voting_networks"], marks=pytest.mark.slow),
+        pytest.param(["majority", "cnn", "cnn_aug", "cnn_deep", "soft_voting_networks"], marks=pytest.mark.long),
     ],
     ids=len,
 )
