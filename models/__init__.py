@@ -11,6 +11,7 @@
 
 from models.artifacts.save_load import ArtifactError, load
 from models.inference.pipeline import predict_images
+from models.inference.stream import Stream
 from models.labels import EMOTIONS
 
-__all__ = ["EMOTIONS", "ArtifactError", "load", "predict_images"]
+__all__ = ["EMOTIONS", "ArtifactError", "Stream", "load", "predict_images"]

@@ -17,8 +17,9 @@ from benchmark.data import DataError, Split
 from benchmark.data.image_folders import NUMBERED
 from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, find_faces
+from models.inference.file_types import is_video
 from models.inference.grey_levels import PhotoError
-from models.inference.inputs import VIDEOS, find_files, read_files
+from models.inference.inputs import find_files, read_files
 from models.inference.read_image import resize_to_face
 from models.labels import Labels, emotion_of_path, folder_key
 
@@ -117,7 +118,7 @@ def read_outside(
         place = Path(file).relative_to(folder).parts
         inner = place if Path(file).is_dir() else place[:-1]  # a folder among the files cannot be listed
         label = emotion_of_path(inner, labels)
-        if Path(file).suffix.lower() in VIDEOS:
+        if is_video(file):
             skipped["videos"] += 1
         elif label is None:
             skipped["/".join(inner) or "."] += 1

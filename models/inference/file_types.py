@@ -99,6 +99,11 @@ def find_plugin(name: str, beginning: bytes) -> Plugin | None:
     return next(by_content, next((plugin for plugin in PLUGINS if suffix in plugin.suffixes), None))
 
 
+def is_video(file: str) -> bool:
+    """Return whether a file is a video, by its name."""
+    return Path(file).suffix.lower() in VIDEOS
+
+
 def is_raw(name: str, beginning: bytes = b"") -> bool:
     """Return whether a file is a camera's raw file, by its name or its first bytes."""
     return Path(name).suffix.lower() in RAW or beginning[4:11] == b"ftypcrx"

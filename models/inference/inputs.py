@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inference.file_types import VIDEOS, media_suffixes
+from models.inference.file_types import is_video, media_suffixes
 from models.inference.folders import files_below, is_litter
 from models.inference.grey_levels import PhotoError
-from models.inference.read_image import MEGAPIXELS, as_picture, read_photo
+from models.inference.read_image import as_picture, read_photo
+from models.inference.video import EACH_SECOND, Span, read_frames
 
 STANDARD_INPUT = "-"
 
@@ -37,6 +38,8 @@ class Photo:
         Time of the frame in a video.
     error : str
         Why there is no image; empty if there is one.
+    share : float
+        Part of the file that is read up to here.
     """
 
     file: str
@@ -44,6 +47,7 @@ class Photo:
     frame: int | None = None
     seconds: float | None = None
     error: str = ""
+    share: float = 1.0
 
 
 def find_files(arguments: Iterable[str | os.PathLike]) -> list[str]:
@@ -66,22 +70,21 @@ def find_files(arguments: Iterable[str | os.PathLike]) -> list[str]:
     return files
 
 
-def read_files(files: Iterable[str], every: float = 1.0) -> Iterator[Photo]:
+def read_files(files: Iterable[str], span: Span = EACH_SECOND) -> Iterator[Photo]:
     """Read files one after the other, so that memory does not grow with their number.
 
     Parameters
     ----------
     files : iterable of str
         As `find_files` returns them; ``-`` is a picture on standard input.
-    every : float
-        Of a video, one frame in so many seconds; above 0.
+    span : Span
+        Which frames of a video.
     """
-    if not every > 0:
-        raise ValueError(f"every={every}: give seconds above 0")
     for file in files:
         try:
-            if Path(file).suffix.lower() in VIDEOS:
-                yield from _frames(file, every)
+            if is_video(file):
+                for image, frame, seconds, share in read_frames(file, span):
+                    yield Photo(file, image, frame, seconds, share=share)
             else:
                 yield Photo(file, read_photo(_standard_input() if file == STANDARD_INPUT else file))
         except Exception as error:  # after any error of one file, the others are still read
@@ -124,11 +127,11 @@ def list_pictures(given: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         yield from list_pictures(item, f"{place}[{number}]" if place else str(number))
 
 
-def read_pictures(pictures: Iterable[tuple[str, Any]], every: float = 1.0) -> Iterator[Photo]:
+def read_pictures(pictures: Iterable[tuple[str, Any]], span: Span = EACH_SECOND) -> Iterator[Photo]:
     """Read what `list_pictures` lists; one that is no file is named after its place."""
     for place, picture in pictures:
         if isinstance(picture, str):
-            yield from read_files(find_files([picture]), every)
+            yield from read_files(find_files([picture]), span)
             continue
         name = getattr(picture, "filename", None) or getattr(picture, "name", None)
         name = name if isinstance(name, str) else place
@@ -174,32 +177,3 @@ def _matches_in(folder: Path, part: str) -> Iterable[Path]:
         return folders
     names = glob.glob(part, root_dir=folder)  # hidden ones where the part begins with a dot
     return [folder / name for name in names if name.startswith(".") or not is_litter(name)]
-
-
-def _frames(file: str, every: float) -> Iterator[Photo]:
-    try:
-        import av
-    except ImportError:
-        raise PhotoError("a video needs PyAV: pip install 'fer-benchmark[video]'") from None
-    try:
-        with av.open(file, metadata_errors="replace") as container:
-            stream = next(iter(container.streams.video), None)
-            if stream is None or stream.codec_context is None:
-                raise PhotoError("has no pictures that can be read: give a video or an image")
-            if stream.width * stream.height > MEGAPIXELS * 1e6:
-                raise PhotoError(f"{stream.width}x{stream.height} pixels: scale it to at most {MEGAPIXELS} megapixels")
-            due = 0.0
-            for number, frame in enumerate(container.decode(stream)):
-                seconds = float(frame.time if frame.time is not None else number / float(stream.average_rate or 25))
-                if seconds + 1e-6 >= due:
-                    due = seconds - seconds % every + every
-                    yield Photo(file, _upright(frame), number, seconds)
-    except av.FFmpegError as error:
-        if isinstance(error, OSError) and not Path(file).exists():
-            raise
-        raise PhotoError(f"damaged, or not a video ({error.strerror}): save it again") from None
-
-
-def _upright(frame: Any) -> NDArray[np.uint8]:
-    quarters = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="gray"), quarters))

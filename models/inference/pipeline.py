@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,53 +20,13 @@ from models.inference.blazeface import BlazeFace
 from models.inference.crop import Detector, Face, find_faces
 from models.inference.grey_levels import PhotoError
 from models.inference.inputs import Photo, list_pictures, read_pictures
+from models.inference.people import People
+from models.inference.prediction import Prediction, as_table
 from models.inference.probabilities import predict_by_model
 from models.inference.read_image import resize_to_face
-from models.labels import EMOTIONS
+from models.inference.video import Span
 
 BATCH = 64
-NO_FACE = "no face"
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """A face and its emotions, or why there are none.
-
-    Attributes
-    ----------
-    photo : Photo
-        Where it comes from; its image is kept only where it was asked for.
-    face : Face or None
-        None where the whole picture was taken, or there is no face.
-    crop : ndarray of shape (48, 48), dtype uint8, or None
-    probabilities : dict of str to ndarray of shape (7,), dtype float32, or None
-        By model, in the order of `models.EMOTIONS`; None where there is no face.
-    """
-
-    photo: Photo
-    face: Face | None = None
-    crop: NDArray[np.uint8] | None = None
-    probabilities: Mapping[str, NDArray[np.float32]] | None = None
-
-    @property
-    def status(self) -> str:
-        """``ok``, ``no face``, or ``error: `` and why."""
-        if self.photo.error:
-            return f"error: {self.photo.error}"
-        return "ok" if self.probabilities else NO_FACE
-
-    def row(self) -> dict[str, Any]:
-        """Return the prediction as a row; of several models, the columns carry the model's name."""
-        face = self.face
-        row: dict[str, Any] = {"file": self.photo.file, "frame": self.photo.frame, "seconds": self.photo.seconds}
-        for column in ("left", "top", "width", "height", "score"):
-            row[column] = None if face is None else round(getattr(face, column), 3 if column == "score" else 1)
-        by_model = self.probabilities or {}
-        for name, values in by_model.items():
-            prefix = "" if len(by_model) == 1 else f"{name}_"
-            row[f"{prefix}emotion"] = EMOTIONS[int(values.argmax())]
-            row |= {f"{prefix}{label}": round(float(p), 4) for label, p in zip(EMOTIONS, values, strict=True)}
-        return {**row, "status": self.status}
 
 
 def predict_images(
@@ -76,6 +36,9 @@ def predict_images(
     every: float = 1.0,
     results: str | Path = DEFAULT_RESULTS,
     exact: bool = False,
+    start: float = 0.0,
+    end: float = float("inf"),
+    smoothing: float = 0.0,
 ) -> pd.DataFrame:
     """Find the faces in pictures and predict their emotions.
 
@@ -90,18 +53,23 @@ def predict_images(
     whole : bool
         Take every picture as a face, without looking for one.
     every : float
-        Of a video, one frame in so many seconds.
+        Of a video, one frame in so many seconds; 0 for every frame.
     results : str or Path
         Where ``"best"`` is looked up.
     exact : bool
         As `models.load` takes it: False prefers copies of networks in eight bits.
+    start, end : float
+        Seconds of a video at which to begin and to end.
+    smoothing : float
+        Of a video, seconds over which the probabilities of a person are averaged, in columns of their own; 0 for none.
 
     Returns
     -------
     DataFrame
-        A row a face: ``file`` (the place in `images` for what is no file), ``frame``, ``seconds``, the box ``left``,
-        ``top``, ``width`` and ``height`` in pixels, the detector's ``score``, ``emotion``, the seven probabilities,
-        and ``status``: ``ok``, ``no face``, or ``error: `` and why.
+        A row a face: ``file`` (the place in `images` for what is no file), of a video ``frame``, ``time`` in seconds
+        and the number of the ``person``, the box ``left``, ``top``, ``width`` and ``height`` in pixels, the detector's
+        ``score``, ``emotion``, the seven probabilities, with `smoothing` ``smooth_emotion`` and seven more, and
+        ``status``: ``ok``, ``no face``, or ``error: `` and why.
 
     Raises
     ------
@@ -121,14 +89,9 @@ def predict_images(
     """
     pictures = list(list_pictures(images))
     recognizers = load_models(model, results, exact)
-    predictions = predict_photos(read_pictures(pictures, every), recognizers, None if whole else BlazeFace())
-    return pd.DataFrame([prediction.row() for prediction in predictions], columns=prediction_columns(recognizers))
-
-
-def prediction_columns(recognizers: Iterable[str]) -> list[str]:
-    """Return the columns of the rows of all predictions by these models."""
-    zeros = dict.fromkeys(recognizers, np.zeros(len(EMOTIONS), np.float32))
-    return list(Prediction(Photo(""), probabilities=zeros).row())
+    photos = read_pictures(pictures, Span(every, start, end))
+    predictions = predict_photos(photos, recognizers, None if whole else BlazeFace(), smoothing=smoothing)
+    return as_table(predictions, recognizers, smoothing)
 
 
 def load_models(model: Any, results: str | Path, exact: bool) -> dict[str, Any]:
@@ -159,7 +122,12 @@ def trained_on_data(recognizer: Any) -> str:
 
 
 def predict_photos(
-    photos: Iterable[Photo], recognizers: Mapping[str, Any], detector: Detector | None, keep_images: bool = False
+    photos: Iterable[Photo],
+    recognizers: Mapping[str, Any],
+    detector: Detector | None,
+    keep_images: bool = False,
+    smoothing: float = 0.0,
+    people: People | None = None,
 ) -> Iterator[Prediction]:
     """Predict one picture after the other, in their order, faces in batches of 64.
 
@@ -172,32 +140,56 @@ def predict_photos(
         None takes every picture as a face.
     keep_images : bool
         Keep the picture in every prediction, to draw it. Pictures are then predicted one by one, to save memory.
+    smoothing : float
+        As of `People`.
+    people : People, optional
+        Who was in the frames before; without, each video begins with nobody.
     """
     batch = 1 if keep_images else BATCH
     waiting: list[Prediction] = []
+    before = Photo("")
+    known = people or People(smoothing)
     for photo in photos:
         light = photo if keep_images else replace(photo, image=None)
+        if not people and photo.seconds is not None and not _goes_on(before, photo):
+            yield from _with_probabilities(waiting, recognizers, known)
+            waiting, known = [], People(smoothing)
+        before = light
         if photo.image is None:
             waiting.append(Prediction(light))
             continue
-        if detector is None:
-            waiting.append(Prediction(light, crop=resize_to_face(photo.image)))
-        else:
-            try:
-                faces, rows = find_faces(photo.image, detector)
-            except PhotoError as error:
-                waiting.append(Prediction(replace(light, image=None, error=str(error))))
-                continue
-            crops = rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
-            cropped = zip(faces, crops, strict=True)
-            waiting += [Prediction(light, face, crop) for face, crop in cropped] or [Prediction(light)]
+        try:
+            found = _faces(photo, detector, known)
+        except PhotoError as error:
+            waiting.append(Prediction(replace(light, image=None, error=str(error))))
+            continue
+        waiting += [Prediction(light, face, crop, person=person) for face, crop, person in found] or [Prediction(light)]
         if len(waiting) >= batch:
-            yield from _with_probabilities(waiting, recognizers)
+            yield from _with_probabilities(waiting, recognizers, known)
             waiting = []
-    yield from _with_probabilities(waiting, recognizers)
+    yield from _with_probabilities(waiting, recognizers, known)
 
 
-def _with_probabilities(waiting: Sequence[Prediction], recognizers: Mapping[str, Any]) -> Iterator[Prediction]:
+def _goes_on(before: Photo, photo: Photo) -> bool:
+    """Return whether a frame is of the same video as the one before."""
+    return before.file == photo.file and before.seconds is not None and before.seconds <= (photo.seconds or 0)
+
+
+def _faces(
+    photo: Photo, detector: Detector | None, people: People
+) -> list[tuple[Face | None, NDArray[np.uint8], int | None]]:
+    """Return the faces of a picture, each with its crop and, in a video, its person."""
+    assert photo.image is not None
+    if detector is None:
+        return [(None, resize_to_face(photo.image), None if photo.seconds is None else 1)]
+    faces, rows = find_faces(photo.image, detector)
+    numbers = [None] * len(faces) if photo.seconds is None else people.number(faces, photo.seconds)
+    return list(zip(faces, rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE), numbers, strict=True))
+
+
+def _with_probabilities(
+    waiting: Sequence[Prediction], recognizers: Mapping[str, Any], people: People
+) -> Iterator[Prediction]:
     crops = [prediction.crop for prediction in waiting if prediction.crop is not None]
     if crops:
         rows = np.stack(crops).reshape(len(crops), N_PIXELS)
@@ -206,6 +198,10 @@ def _with_probabilities(waiting: Sequence[Prediction], recognizers: Mapping[str,
     for prediction in waiting:
         if prediction.crop is None:
             yield prediction
-        else:
-            yield replace(prediction, probabilities={name: values[place] for name, values in by_model.items()})
-            place += 1
+            continue
+        values = {name: proba[place] for name, proba in by_model.items()}
+        smoothed = None
+        if people.smoothing and prediction.person and prediction.photo.seconds is not None:
+            smoothed = people.smooth(prediction.person, prediction.photo.seconds, values)
+        yield replace(prediction, probabilities=values, smoothed=smoothed)
+        place += 1

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.files.streams import one_line
-from models.inference.pipeline import NO_FACE, Prediction
+from models.inference.annotate import COLOURS
+from models.inference.prediction import NO_FACE, Prediction
 from models.labels import EMOTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's, without black and yellow.
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 MOST_FACES = 8
 
 
@@ -36,18 +35,16 @@ def plot_photo(predictions: Sequence[Prediction]) -> Figure:
     photo = predictions[0].photo
     picture.imshow(photo.image, cmap="gray", vmin=0, vmax=255)
     picture.axis("off")
-    time = "" if photo.seconds is None else f", {photo.seconds:.1f} s"
     name = one_line(Path(photo.file).name)
     # A dollar sign in a name begins no formula.
-    picture.set_title(f"{name}{time}{'' if shown else f': {NO_FACE}'}", fontsize=10, parse_math=False)
+    picture.set_title(f"{name}{'' if shown else f': {NO_FACE}'}", fontsize=10, parse_math=False)
     charts = right.subplots(max(1, len(shown)), 1, squeeze=False)[:, 0]
     if not shown:
         charts[0].axis("off")
     for number, (prediction, chart) in enumerate(zip(shown, charts, strict=False)):
         colour = COLOURS[number % len(COLOURS)]
         assert prediction.probabilities
-        first = next(iter(prediction.probabilities.values()))
-        label = f"{number + 1} {EMOTIONS[int(first.argmax())]}" if len(shown) > 1 else EMOTIONS[int(first.argmax())]
+        label = f"{number + 1} {prediction.emotion}" if len(shown) > 1 else prediction.emotion
         if prediction.face:
             box = prediction.face
             picture.add_patch(Rectangle((box.left, box.top), box.width, box.height, fill=False, ec=colour, lw=2))

@@ -26,6 +26,7 @@ from models.artifacts import save_load as artifacts
 from models.files.arrays import read_arrays
 from models.inference.inputs import read_files
 from models.inference.read_image import PhotoError, read_photo
+from models.inference.video import Span
 from models.recognizers.majority import Majority
 
 
@@ -185,7 +186,7 @@ def test_videos(suffix, form, folder):
     @given(damaged(clip(form)))
     def check(content):
         path.write_bytes(content)
-        for photo in islice(read_files([str(path)], every=0.2), 100):
+        for photo in islice(read_files([str(path)], Span(0.2)), 100):
             assert photo.image is not None or ": " in photo.error, "the fix follows what is wrong"
 
     check()
@@ -206,7 +207,7 @@ def test_a_video_whose_titles_are_no_utf8_is_read(folder):
     frames = []
     for content in (clip("avi"), clip("avi").replace(b"Lavf", b"\xe9avf")):
         path.write_bytes(content)
-        frames.append([photo.image for photo in read_files([str(path)], every=0.2)])
+        frames.append([photo.image for photo in read_files([str(path)], Span(0.2))])
     path.unlink()
     assert frames[0]
     np.testing.assert_array_equal(*frames)

@@ -186,10 +186,11 @@ def test_a_csv_that_cannot_be_written_is_an_error(model, photo, tmp_path, capsys
     assert "out.csv" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "x", "nan"])
-def test_seconds_between_frames_must_be_above_zero(photo, seconds):
+@pytest.mark.parametrize("option", ["--every -1", "--every x", "--start nan", "--end 0", "--start 2 --end 1"])
+def test_seconds_are_not_below_zero_and_in_order(photo, option, capsys):
     with pytest.raises(SystemExit, match="2"):
-        main([photo, "--every", seconds])
+        main([photo, *option.split()])
+    assert "usage" in capsys.readouterr().err
 
 
 def test_a_picture_given_twice_is_drawn_twice(model, photo, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from models.inference.inputs import find_files, read_files
+from models.inference.video import Span
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_standard_input_is_a_picture(monkeypatch):
 
 def test_of_a_video_a_frame_in_so_many_seconds(tmp_path):
     path = video(tmp_path / "clip.mp4", range(0, 250, 10))
-    photos = list(read_files([path], every=0.5))
+    photos = list(read_files([path], Span(0.5)))
     assert [photo.frame for photo in photos] == [0, 5, 10, 15, 20]
     assert [photo.seconds for photo in photos] == pytest.approx([0, 0.5, 1, 1.5, 2])
     for photo in photos:
@@ -146,7 +147,7 @@ def test_a_cut_video_gives_the_frames_before_and_an_error(tmp_path):
     path = tmp_path / "clip.mkv"
     video(path, np.random.default_rng(0).integers(0, 255, 40))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    photos = list(read_files([str(path)], every=0.1))
+    photos = list(read_files([str(path)], Span(0.1)))
     assert 0 < len(photos) < 41
 
 
@@ -156,10 +157,17 @@ def test_without_pyav_a_video_says_what_to_install(tmp_path, monkeypatch):
     assert "pip install 'fer-benchmark[video]'" in photo.error
 
 
-@pytest.mark.parametrize("every", [0, -1, float("nan")])
-def test_seconds_must_be_above_zero(every):
-    with pytest.raises(ValueError, match="above 0"):
-        list(read_files([], every))
+@pytest.mark.parametrize("seconds", [(-1,), (float("nan"),), (1, -1), (1, 2, 2), (1, 2, 1), (1, float("nan"))])
+def test_a_span_has_seconds_in_order(seconds):
+    with pytest.raises(ValueError, match="give seconds of 0 or more, and an end after the start"):
+        Span(*seconds)
+
+
+def test_every_frame_of_a_part(tmp_path):
+    path = video(tmp_path / "clip.mp4", range(0, 250, 10))
+    photos = list(read_files([path], Span(0, start=0.5, end=1.0)))
+    assert [photo.frame for photo in photos] == [5, 6, 7, 8, 9]
+    assert [photo.share for photo in photos] == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9])
 
 
 @pytest.mark.parametrize(("suffix", "form", "codec"), [("3gp", "3gp", "mpeg4"), ("MTS", "mpegts", "mpeg2video")])
@@ -176,10 +184,10 @@ def test_a_video_is_known_by_every_suffix(tmp_path, suffix, form, codec):
 
 
 def test_whatever_a_picture_makes_of_its_reader_the_others_follow(tree, monkeypatch):
-    def fail(file, every):
+    def fail(file, span):
         raise ZeroDivisionError("odd")
 
-    monkeypatch.setattr("models.inference.inputs._frames", fail)
+    monkeypatch.setattr("models.inference.inputs.read_frames", fail)
     photos = list(read_files([str(tree / "clip.mp4"), "a\0b.png", str(tree / "b.png")]))
     assert photos[0].error == "cannot be read (ZeroDivisionError: odd): save it again"
     assert [bool(photo.error) for photo in photos] == [True, True, False]
