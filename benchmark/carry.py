@@ -214,9 +214,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         params = parse_overrides(args.set, known)
         names = _renamed(args.rename, known)
         records = [record for record in Store(args.root).records() if record["recognizer"] in args.only]
-        lacking = set(args.only) - {record["recognizer"] for record in records}
+        lacking = set(args.only) - {record["recognizer"] for record in records if record["recognizer"] in known}
         if lacking or any(record["status"] != "ok" or record["members"] for record in records):
-            raise UsageError(f"{args.root}: {', '.join(sorted(lacking) or args.only)}: no finished runs, or ensembles")
+            refused = ", ".join(sorted(lacking) or args.only)
+            raise UsageError(f"{args.root}: {refused}: no finished runs of recognizers, or ensembles")
         for record in records:
             name, data = record["recognizer"], data_of(record, args.data, args.ferplus)
             if record["digest"] == run_digest(record, code_digest(known[name].module)):
