@@ -41,6 +41,7 @@ setup(
     package_dir=dict.fromkeys(DEFAULT, str(RESULTS)),
     package_data={
         "benchmark.analysis": ["*.csv"],
+        "benchmark.external": ["tools/*.toml"],
         "benchmark.report": ["*.html", "*.css", "*.js"],
         "models.inference": ["blazeface.*"],
         **DEFAULT,

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from benchmark.analysis.class_weight_ablation import ablation_summary
 from benchmark.analysis.findings import Findings, read_findings
-from benchmark.analysis.leaderboard import COLUMNS, to_markdown
+from benchmark.analysis.leaderboard import COLUMNS, EXTERNAL_COLUMNS, to_markdown
 from benchmark.analysis.releases import add_release
 from benchmark.analysis.summaries import score_summary
 from benchmark.figures import save_figure
@@ -23,6 +23,7 @@ from benchmark.report.documents import update_readme
 from benchmark.report.model_card import model_card
 from benchmark.report.page import REPORT, render
 from benchmark.report.release import write_release
+from benchmark.runs.external_store import is_external
 from benchmark.runs.record_store import Record
 from models.files.atomic import explain, write_json, write_text
 from models.files.streams import prepare_streams
@@ -79,7 +80,7 @@ def _write(findings: Findings) -> Iterator[str]:
     columns = [
         name
         for name in findings.board
-        if name in (*COLUMNS, "versus_best", "drop") and findings.board[name].notna().any()
+        if name in (*COLUMNS, *EXTERNAL_COLUMNS, "versus_best", "drop") and findings.board[name].notna().any()
     ]
     shown = to_markdown(findings.board, columns)
     if not findings.done:
@@ -109,7 +110,7 @@ def _write(findings: Findings) -> Iterator[str]:
         yield f"{stem}.csv"
     write_text(root / REPORT, render(findings, figures))
     yield REPORT
-    if "drop" not in findings.tables:  # faces from elsewhere choose no model
+    if "drop" not in findings.tables and not is_external(root):  # faces and models from elsewhere choose no model
         write_json(root / "best.json", _best(findings.done))
         yield "best.json"
         (root / MODEL_CARD).parent.mkdir(exist_ok=True)

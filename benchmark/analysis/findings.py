@@ -15,8 +15,9 @@ from benchmark.analysis.side_tables import read_data_facts
 from benchmark.analysis.summaries import verdicts
 from benchmark.analysis.tables import Tables, analyse
 from benchmark.data import DataError
+from benchmark.runs.external_store import open_store
 from benchmark.runs.freshness import run_digest
-from benchmark.runs.record_store import Record, Store, current_records
+from benchmark.runs.record_store import EXTERNAL, Record, current_records
 from models.files.code_digest import code_digest
 from models.registry import recognizers, run_of
 
@@ -104,7 +105,7 @@ def read_findings(root: Path) -> Findings:
         If it has no record.
     """
     root = root if root.name else root.resolve()
-    store = Store(root)
+    store = open_store(root)
     records = _with_remarks(current_records(store))
     if not records:
         raise DataError(f"{root}: no records in runs/: python -m benchmark.run makes them")
@@ -124,7 +125,7 @@ def _with_remarks(records: Sequence[Record]) -> list[Record]:
 
     def is_stale(record: Record) -> bool:
         """Return whether today's code would give another result, or is missing."""
-        if "reference" in record:  # scored, not run
+        if "reference" in record or record["family"] == EXTERNAL:  # scored, not run
             return False
         entry = known.get(record["recognizer"])
         if entry and entry.module not in codes:
@@ -134,6 +135,7 @@ def _with_remarks(records: Sequence[Record]) -> list[Record]:
     def remarks(record: Record) -> list[str]:
         words = ["stale: made by earlier code"] if is_stale(record) else []
         words += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
+        words += ["leak: test faces were in its training"] if record.get("leak", {}).get("verdict") == "seen" else []
         members = [done.get(run_of(stem)) for stem in record.get("members", {})]
         better = dict.fromkeys(
             member["recognizer"]

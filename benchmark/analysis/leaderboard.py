@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from benchmark.runs.record_store import Record
+from benchmark.runs.record_store import EXTERNAL, Record
 from models.registry import recognizers
 
 Value = TypeVar("Value")
@@ -37,6 +37,8 @@ COLUMNS = (
     "seeds",
     "status",
 )
+# What is declared of models from elsewhere.
+EXTERNAL_COLUMNS = ("extra_data", "views")
 TEXT_COLUMNS = (
     "recognizer",
     "family",
@@ -50,6 +52,7 @@ TEXT_COLUMNS = (
     "processor",
     "protocol",
     "extra_data",
+    "verdict",
     "caveat",
     "source",
 )
@@ -76,11 +79,13 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `COLUMNS`; fractions, seconds, milliseconds and MB. Recognizers with no finished run stand last,
-        without a rank.
+        The columns of `COLUMNS`, and those of `EXTERNAL_COLUMNS` where there are models from elsewhere; fractions,
+        seconds, milliseconds and MB. Recognizers with no finished run stand last, without a rank.
     """
-    by_name = groupby(sorted(records, key=lambda record: record["recognizer"]), lambda record: record["recognizer"])
-    rows = pd.DataFrame([_row(list(runs)) for _, runs in by_name], columns=COLUMNS)
+    records = sorted(records, key=lambda record: record["recognizer"])
+    declared = EXTERNAL_COLUMNS if any(record["family"] == EXTERNAL for record in records) else ()
+    by_name = groupby(records, lambda record: record["recognizer"])
+    rows = pd.DataFrame([_row(list(runs)) for _, runs in by_name], columns=[*COLUMNS, *declared])
     rows = rows.sort_values(["valid_macro_f1", "recognizer"], ascending=[False, True], ignore_index=True)
     rows["rank"] = pd.array([place + 1 if row["seeds"] else pd.NA for place, row in rows.iterrows()], dtype="Int64")
     return rows
@@ -118,14 +123,15 @@ def common_seeds(one: Mapping[int, Value], other: Mapping[int, Value]) -> list[i
 def by_seed(done: Iterable[Record]) -> dict[str, dict[int, Record]]:
     """Return records by recognizer and seed, in the order of `done`.
 
-    The single run of a recognizer that uses no seed stands for every seed of the others.
+    The single run of a recognizer that uses no seed, or of a model from elsewhere, stands for every seed of the others.
     """
     done, known = list(done), recognizers()
     seeds = sorted({record["seed"] for record in done})
     records: dict[str, dict[int, Record]] = {}
     for record in done:
         name = record["recognizer"]
-        for seed in [record["seed"]] if name not in known or known[name].uses_seed else seeds:
+        one_for_all = record["family"] == EXTERNAL or (name in known and not known[name].uses_seed)
+        for seed in seeds if one_for_all else [record["seed"]]:
             records.setdefault(name, {}).setdefault(seed, record)
     return records
 
@@ -160,6 +166,8 @@ def _row(runs: list[Record]) -> dict[str, Any]:
     row["status"] = _status(runs)
     if not done:
         return row
+    declared = done[0]["params"] if row["family"] == EXTERNAL else {"extra_data": "none"}
+    row |= {name: declared.get(name) for name in EXTERNAL_COLUMNS}
 
     def mean(*path: str) -> float:
         return fmean(_at(run, path) for run in done)

@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from benchmark.analysis.corrupted import trained_on
 from benchmark.analysis.ensembles import ensemble_weights
 from benchmark.analysis.leaderboard import by_seed, common_seeds, equal_seeds, firsts
+from benchmark.analysis.leaks import external_models
 from benchmark.analysis.per_class import (
     WEAK_CLASSES,
     average_precision,
@@ -45,8 +46,8 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         ``intervals`` (95% bootstrap), ``mcnemar`` (p-values of all pairs), ``versus_best``, ``seeds``,
         ``first_places``, ``reliability``, ``calibration`` where records have it; of the weak classes
         ``recall_at_precision``, ``precision_recall``, ``average_precision`` and ``confusions``; ``ensemble_weights``
-        where there are ensembles; ``drop`` where the faces are no test split of the data fitted on; ``copies``,
-        ``ferplus``, ``robustness`` where their side tables are there.
+        where there are ensembles; ``drop`` where the faces are no test split of the data fitted on; ``external`` where
+        there are models from elsewhere; ``copies``, ``ferplus``, ``robustness`` where their side tables are there.
     """
     runs = {
         name: {seed: store.probabilities(record) for seed, record in records.items()}
@@ -92,6 +93,9 @@ def analyse(store: Store, done: Sequence[Record]) -> Tables:
         tables["ferplus"] = ferplus
     if "reference" in done[0]:
         tables["drop"] = drops(done)
+    external = external_models(done)
+    if not external.empty:
+        tables["external"] = external
     corrupted = read_robustness(store, done)
     if corrupted is not None:
         first = firsts(done)

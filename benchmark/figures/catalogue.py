@@ -65,6 +65,6 @@ def _cost(board: pd.DataFrame) -> pd.DataFrame:
     """Return accuracy, time and size, and ``front``: whether no faster recognizer is as accurate."""
     columns = {"ms_per_face": "ms_per_face", "artifact_mb": "artifact_mb", "test_accuracy": "accuracy"}
     columns |= {f"test_accuracy_{bound}": bound for bound in ("low", "high")}
-    table = board[list(columns)].rename(columns=columns)
+    table = board[list(columns)].rename(columns=columns).dropna()  # predictions alone have no time
     by_time = table.sort_values("ms_per_face")["accuracy"]
     return table.assign(front=by_time > by_time.cummax().shift(fill_value=-np.inf))

@@ -12,7 +12,7 @@ from PIL import Image
 from benchmark.analysis.findings import Findings
 from benchmark.analysis.leaderboard import firsts
 from benchmark.data import DataError, Dataset
-from benchmark.runs.record_store import Store
+from benchmark.runs.external_store import open_store
 from features.rows import as_images
 from models.labels import EMOTIONS
 
@@ -49,7 +49,7 @@ def confident_errors(findings: Findings, data: Dataset, n: int = 12) -> list[dic
     for record in firsts(findings.done).values():
         if record["family"] == "floor":
             continue
-        probabilities = Store(findings.root).probabilities(record)
+        probabilities = open_store(findings.root).probabilities(record)
         predicted, highest = probabilities.test.argmax(axis=1), probabilities.test.max(axis=1)
         wrong = np.flatnonzero(predicted != probabilities.y_test)
         faces = [

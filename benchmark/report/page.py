@@ -16,6 +16,7 @@ from benchmark.analysis.class_weight_ablation import ablation_summary
 from benchmark.analysis.corrupted import marked, note
 from benchmark.analysis.ferplus import LABELS_ROW
 from benchmark.analysis.findings import Findings
+from benchmark.analysis.leaks import VERDICTS
 from benchmark.analysis.per_class import WEAK_CLASSES
 from benchmark.analysis.published import beside_tools, published
 from benchmark.analysis.summaries import seeds_summary, weights_summary
@@ -88,6 +89,7 @@ def render(findings: Findings, figures: Mapping[str, Display], faces: Sequence[M
         environments=_environments(findings.done),
         commands=commands(findings),
         unsaid=unsaid(findings),
+        verdicts=VERDICTS,
         folder=shlex.quote(shown(findings.root)),
         compared=_compared(findings),
         test="McNemar's test" + (" (of several seeds: a bootstrap)" if findings.several_seeds else ""),
@@ -174,10 +176,9 @@ def _tables(findings: Findings) -> dict[str, dict[str, Any]]:
     }
     if "ensemble_weights" in findings.tables:
         shown["ensemble_weights"] = weights_summary(findings.tables["ensemble_weights"])
-    if "drop" in findings.tables:
-        shown["drop"] = _joined(
-            findings.tables["drop"].rename(columns={"low": "drop_low", "high": "drop_high"}).reset_index()
-        )
+    for name, bounds in {"drop": {"low": "drop_low", "high": "drop_high"}, "external": {}}.items():
+        if name in findings.tables:
+            shown[name] = _joined(findings.tables[name].rename(columns=bounds).reset_index())
     if "robustness" in findings.tables:
         shown["robustness"] = marked(findings.tables["robustness"])
     if "class_weights" in findings.tables:
@@ -209,9 +210,8 @@ def _labels(findings: Findings) -> dict[str, float]:
     if "agreement_Fear" not in findings.tables.get("ferplus", ()):
         return {}
     row = findings.tables["ferplus"].loc[LABELS_ROW]
-    return {"all": row["accuracy_all_faces"], "with_majority": row["accuracy"], "faces": int(row["n_faces"])} | {
-        emotion: row[f"agreement_{emotion}"] for emotion in EMOTIONS
-    }
+    agreement = {emotion: row[f"agreement_{emotion}"] for emotion in EMOTIONS}
+    return {"with_majority": row["accuracy"], "faces": int(row["n_faces"]), **agreement}
 
 
 def _environments(done: Sequence[Record]) -> list[dict[str, Any]]:

@@ -22,17 +22,18 @@ def commands(findings: Findings) -> list[str]:
     Records of other class weights that it compares are among them. Records of an earlier version, which do not say how
     they were made, have no command.
     """
-    recorded = dict.fromkeys(str(record["command"]) for record in findings.done if "command" in record)
-    if recorded:
-        return list(recorded)
+    recorded = list(dict.fromkeys(str(record["command"]) for record in findings.done if "command" in record))
+    runs = [record for record in findings.done if "command" not in record]
+    if not runs:
+        return recorded
     schemes: dict[Options, list[str]] = {}
     for root in scheme_roots(findings.root).values() if "class_weights" in findings.tables else [findings.root]:
-        done = findings.done if root == findings.root else finished(current_records(Store(root)))
+        done = runs if root == findings.root else finished(current_records(Store(root)))
         for scheme, options in _of_folder(root, done):
             schemes.setdefault(options, []).append(scheme)
     uses_votes = "ferplus" in findings.tables or labels_of(findings.done[0]) == FERPLUS
     votes = ["--ferplus", VOTES] if uses_votes else []
-    return [
+    return recorded + [
         shlex.join(["python", "-m", "benchmark.run", *options, *_option("--class-weight", weights, "balanced"), *votes])
         for options, weights in schemes.items()
     ]

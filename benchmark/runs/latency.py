@@ -51,13 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Time a model on one core: a face at a time, and in batches of 64. The faces are random.",
     )
     option = parser.add_argument
-    option("path", type=Path, help="a model file of a results folder; with --foreign, any other .tflite or .hdf5")
+    option("path", type=Path, help="a model file of a results folder, or the declaration (.toml) of another model")
     option("--quick", action="store_true", help="use the networks' files in eight bits")
-    option(
-        "--foreign",
-        action="store_true",
-        help="the file is no model of this project: time its network alone, on images of its size",
-    )
+    option("--packages", type=Path, metavar="DIR", help="of a declared model, as for benchmark.score")
     args = parser.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):  # elsewhere, on all cores
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -70,13 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     prepare_streams()
     try:
-        predict, shape = _foreign(args.path) if args.foreign else _ours(args.path, exact=not args.quick)
-    except (OSError, ValueError) as error:  # an `ArtifactError` is a ValueError
+        predict = _loaded(args)
+    except (OSError, ValueError, RuntimeError) as error:  # an `ArtifactError` is a ValueError
         print(f"error: {error}", file=sys.stderr)
         return 2
-    faces: np.ndarray = np.random.default_rng(0).integers(0, 256, (LATENCY_BATCH, *shape), dtype=np.uint8)
-    if args.foreign:
-        faces = faces.astype(np.float32) / np.float32(255)
+    faces: np.ndarray = np.random.default_rng(0).integers(0, 256, (LATENCY_BATCH, 2304), dtype=np.uint8)
     predict(faces[:1])
     costs = {"load_seconds": time.perf_counter() - start}
     costs["one_ms"] = 1000 * median(_seconds(predict, faces[face : face + 1]) for face in range(ONE_BY_ONE))
@@ -93,24 +87,15 @@ def _seconds(predict: Callable[[Any], Any], faces: Any) -> float:
     return time.perf_counter() - start
 
 
-def _ours(path: Path, exact: bool) -> tuple[Callable[[Any], Any], tuple[int, ...]]:
+def _loaded(args: argparse.Namespace) -> Callable[[Any], Any]:
+    if args.path.suffix == ".toml":
+        from benchmark.external.declaration import read_declaration
+        from benchmark.external.model import ExternalModel
+
+        return ExternalModel(read_declaration(args.path), args.packages).predict_proba
     from models import load
 
-    return load(path, exact=exact).predict_proba, (2304,)
-
-
-def _foreign(path: Path) -> tuple[Callable[[Any], Any], tuple[int, ...]]:
-    if path.suffix == ".tflite":
-        from models.networks.litert import LiteNetwork
-
-        network = LiteNetwork(path)
-        return network, network.shape
-    import numpy as np
-
-    from models.networks.keras_recognizer import import_keras
-
-    network = import_keras().models.load_model(path, compile=False)
-    return lambda faces: np.asarray(network(faces, training=False)), tuple(network.inputs[0].shape[1:])
+    return load(args.path, exact=not args.quick).predict_proba
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from models.labels import EMOTIONS
 from models.registry import run_of
 
 SCHEMA = 1
+# Family of models from elsewhere.
+EXTERNAL = "external"
 Record = dict[str, Any]
 
 
@@ -30,7 +32,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_score(value: Any) -> bool:
-    return value is None or _is_number(value)  # an emotion without faces has none
+    return value is None or _is_number(value)  # an emotion without faces has none, nor has a fit of somebody else
 
 
 def _is_confusion(value: Any) -> bool:
@@ -68,7 +70,7 @@ _FINISHED = dict.fromkeys(("digest", "artifact", "artifact_sha256", "probabiliti
     "params": dict,
     "valid": _SCORES,
     "test": _SCORES,
-    "cost": dict.fromkeys(("fit_seconds", "ms_per_face", "peak_memory_mb", "artifact_mb"), _is_number),
+    "cost": dict.fromkeys(("fit_seconds", "ms_per_face", "peak_memory_mb", "artifact_mb"), _is_score),
     "history": _is_history,
 }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmark.data import Dataset
+from benchmark.data import Dataset, Split
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Store
@@ -96,3 +98,62 @@ def done(fewer: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stor
         patch.setattr("benchmark.runs.fit.TIMED_BATCH", 4)
         assert [record["status"] for _, _, record in seeds.execute()] == ["ok", "ok"]
         return study.store, [result for _, _, result in study.execute()]
+
+
+@pytest.fixture
+def coded() -> Callable[..., Dataset]:
+    """Make faces of noise whose first seven pixels say an emotion, 255 for it: that of the label, or another."""
+
+    def make(wrong_every: int = 3, wrong_in_training: bool = False) -> Dataset:
+        rng, splits = np.random.default_rng(0), {}
+        for usage, n in {"Training": 40, "PublicTest": 20, "PrivateTest": 20}.items():
+            y = np.repeat(np.arange(7), n)
+            said = y.copy()
+            if usage != "Training" or wrong_in_training:
+                said[::wrong_every] = (y[::wrong_every] + 1) % 7
+            X = rng.integers(0, 200, (len(y), 2304), dtype=np.uint8)
+            X[:, :7] = 255 * np.eye(7, dtype=np.uint8)[said]
+            splits[usage] = Split(X, y)
+        return Dataset("custom-coded", splits)
+
+    return make
+
+
+DECLARED = {
+    "name": "theirs",
+    "source": "https://example.org",
+    "version": "1.0",
+    "licence": "MIT",
+    "extra_data": "none",
+    "views": 1,
+    "output": "probabilities",
+    "model": "their_model:predict",
+    "classes": ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
+    "size": 48,
+    "channels": 1,
+    "range": [0.0, 1.0],
+}
+
+
+@pytest.fixture
+def declare(tmp_path: Path) -> Callable[..., Path]:
+    """Write a declaration with these keys changed, or left out where the value is None; beside it, its function."""
+
+    def write(code: str = "", **changes: Any) -> Path:
+        facts = {key: value for key, value in {**DECLARED, **changes}.items() if value is not None}
+        path = tmp_path / f"{facts.get('name', 'theirs')}.toml"
+        lines = [f"{key} = {_toml(value)}\n" for key, value in facts.items()]
+        path.write_text("".join(lines), "utf-8")
+        if code:
+            module = f"their_{len(list(tmp_path.glob('their_*.py')))}_{tmp_path.name}"
+            (tmp_path / f"{module}.py").write_text(code, "utf-8")
+            path.write_text(path.read_text().replace("their_model:", f"{module}:"))
+        return path
+
+    return write
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(entry)}" for key, entry in value.items()) + " }"
+    return json.dumps(value)

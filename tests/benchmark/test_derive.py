@@ -160,6 +160,10 @@ def test_only_failures_still_make_a_board(tmp_path, record):
 def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, probabilities):
     root = tmp_path / "kaggle"
     Store(root).write(record("a", RIGHT, WRONG), probabilities)
+    declared = {"version": "1.0", "extra_data": "none", "views": 1, "caveat": "trained on the test rows"}
+    leak = {"verdict": "seen", "without_copies": {"accuracy": 0.5}}
+    theirs = record("facemood", RIGHT, RIGHT, family="external", params=declared, leak=leak)
+    Store(tmp_path / "kaggle-external").write(theirs, probabilities)
     readme = tmp_path / "README.md"
     readme.write_text(
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
@@ -171,9 +175,10 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     text = readme.read_text()
     assert "Goodfellow" in text.split("before\n")[0]
     assert "<!-- end -->\nafter\n" in text
-    ours, *theirs = text.split("<!-- tools:")[1].split("| --: |", maxsplit=1)[1].splitlines()[1:-1]
+    ours, theirs, *_ = text.split("<!-- tools:")[1].split("| --: |", maxsplit=1)[1].splitlines()[1:-1]
     assert ours.startswith("| a | 1.000 |")
-    assert any("facemood" in line and "trained on the test rows" in line for line in theirs)
+    assert theirs.startswith("| facemood (version 1.0) | 1.000 |")
+    assert theirs.endswith("| 0.500 | 1.000 | 1.000 | 1.000 | 2.0 | seen | trained on the test rows |")
     assert "| 1 | a | 1.000 |" in text
     assert "| a | exact | 1.50 | 1234 |\n" in text
     assert "old" not in text

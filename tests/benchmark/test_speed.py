@@ -9,7 +9,6 @@ from benchmark.data.synthetic import synthetic_dataset
 from benchmark.runs import latency
 from benchmark.runs.study import Study
 from models import ArtifactError
-from models.networks.keras_recognizer import import_keras
 from models.registry import recognizers
 
 
@@ -53,12 +52,12 @@ def test_a_face_at_a_time_and_in_batches(finished, capsys):
     assert found["batch_ms"] < found["one_ms"]
 
 
-def test_a_network_of_others_is_timed_on_images_of_its_size(tmp_path, capsys):
-    keras = import_keras()
-    network = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
-    network.save(tmp_path / "theirs.h5")
-    assert latency.main([str(tmp_path / "theirs.h5"), "--foreign"]) == 0
+def test_a_declared_model_is_timed_on_rows(declare, capsys):
+    path = declare("import numpy as np\ndef predict(faces):\n    return np.full((len(faces), 7), 1 / 7)\n", size=64)
+    assert latency.main([str(path)]) == 0
     assert json.loads(capsys.readouterr().out)["one_ms"] > 0
+    assert latency.main([str(declare(model="none.onnx"))]) == 2
+    assert "no such file" in capsys.readouterr().err
 
 
 def test_folders_without_runs_or_models_are_explained(tmp_path, record, probabilities, capsys):

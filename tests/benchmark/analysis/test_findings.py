@@ -34,6 +34,15 @@ def test_rows_that_earlier_code_made_are_marked_and_scored(add):
     assert status["cnn"] == "stale: made by earlier code (seed 1)"
 
 
+def test_a_model_from_elsewhere_that_saw_the_test_faces_is_marked(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle-external")
+    for name, verdict in (("remembers", "seen"), ("learns", "not seen")):
+        leak = dict.fromkeys(("training", "training_copies", "without_copies", "clean", "gap")) | {"verdict": verdict}
+        store.write(record(name, RIGHT, RIGHT, family="external", leak=leak), probabilities)
+    status = read_findings(store.root).board.set_index("recognizer")["status"]
+    assert status.to_dict() == {"remembers": "leak: test faces were in its training", "learns": "ok"}
+
+
 def test_runs_that_were_carried_over_say_why(add):
     carried = [{"digest": "d", "commit": "c", "reason": "comments alone", "evidence": "e"}]
     assert add("cnn", carried=carried)[0]["cnn"] == "carried: comments alone"

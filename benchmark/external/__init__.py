@@ -1,0 +1,1 @@
+"""Models from elsewhere: their declarations, how they predict, and files of predictions alone."""
