@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.analysis.class_weight_ablation import class_weight_ablation, scheme_roots
-from benchmark.analysis.leaderboard import by_seed, equal_seeds, finished, leaderboard
+from benchmark.analysis.leaderboard import by_seed, equal_seeds, finished, has_leaked, leaderboard
 from benchmark.analysis.side_tables import read_data_facts
 from benchmark.analysis.summaries import verdicts
 from benchmark.analysis.tables import Tables, analyse
@@ -135,7 +135,7 @@ def _with_remarks(records: Sequence[Record]) -> list[Record]:
     def remarks(record: Record) -> list[str]:
         words = ["stale: made by earlier code"] if is_stale(record) else []
         words += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
-        words += ["leak: test faces were in its training"] if record.get("leak", {}).get("verdict") == "seen" else []
+        words += ["leak: test faces were in its training, so it has no rank"] if has_leaked(record) else []
         members = [done.get(run_of(stem)) for stem in record.get("members", {})]
         better = dict.fromkeys(
             member["recognizer"]

@@ -80,15 +80,24 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     -------
     DataFrame
         The columns of `COLUMNS`, and those of `EXTERNAL_COLUMNS` where there are models from elsewhere; fractions,
-        seconds, milliseconds and MB. Recognizers with no finished run stand last, without a rank.
+        seconds, milliseconds and MB. Last stand, without a rank, models that have seen the test faces and recognizers
+        with no finished run.
     """
     records = sorted(records, key=lambda record: record["recognizer"])
     declared = EXTERNAL_COLUMNS if any(record["family"] == EXTERNAL for record in records) else ()
     by_name = groupby(records, lambda record: record["recognizer"])
     rows = pd.DataFrame([_row(list(runs)) for _, runs in by_name], columns=[*COLUMNS, *declared])
-    rows = rows.sort_values(["valid_macro_f1", "recognizer"], ascending=[False, True], ignore_index=True)
-    rows["rank"] = pd.array([place + 1 if row["seeds"] else pd.NA for place, row in rows.iterrows()], dtype="Int64")
+    leaked = {record["recognizer"] for record in records if has_leaked(record)}
+    is_ranked = (rows["seeds"] > 0) & ~rows["recognizer"].isin(leaked)
+    rows["rank"] = is_ranked.astype("Int64").replace(0, pd.NA)
+    rows = rows.sort_values(["rank", "valid_macro_f1", "recognizer"], ascending=[True, False, True], ignore_index=True)
+    rows["rank"] = rows["rank"].cumsum()
     return rows
+
+
+def has_leaked(record: Record) -> bool:
+    """Return whether a model from elsewhere has seen the test faces, as `benchmark.analysis.leaks` finds it."""
+    return record.get("leak", {}).get("verdict") == "seen"
 
 
 def finished(records: Iterable[Record]) -> list[Record]:

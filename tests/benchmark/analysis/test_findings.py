@@ -40,7 +40,7 @@ def test_a_model_from_elsewhere_that_saw_the_test_faces_is_marked(tmp_path, reco
         leak = dict.fromkeys(("training", "training_copies", "without_copies", "clean", "gap")) | {"verdict": verdict}
         store.write(record(name, RIGHT, RIGHT, family="external", leak=leak), probabilities)
     status = read_findings(store.root).board.set_index("recognizer")["status"]
-    assert status.to_dict() == {"remembers": "leak: test faces were in its training", "learns": "ok"}
+    assert status.to_dict() == {"remembers": "leak: test faces were in its training, so it has no rank", "learns": "ok"}
 
 
 def test_runs_that_were_carried_over_say_why(add):

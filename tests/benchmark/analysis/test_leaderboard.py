@@ -48,6 +48,14 @@ def test_failures_and_skips_stand_last_without_a_rank(record):
     assert finished([failed]) == []
 
 
+def test_a_model_that_has_seen_the_test_faces_has_no_rank(record):
+    leaked = record("leaked", RIGHT, RIGHT, leak={"verdict": "seen"})
+    board = leaderboard([leaked, record("a", WRONG, WRONG), record("b", HALF, HALF, leak={"verdict": "unclear"})])
+    assert board["recognizer"].tolist() == ["b", "a", "leaked"]
+    assert board["rank"].tolist() == [1, 2, pd.NA]
+    assert [each["recognizer"] for each in finished([leaked, record("a", WRONG, WRONG)])] == ["a", "leaked"]
+
+
 def test_no_records_make_an_empty_table():
     assert leaderboard([]).empty
 
