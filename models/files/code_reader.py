@@ -79,8 +79,8 @@ class CodeReader:
             if chain:
                 yield from self.resolved(module, chain)
 
-    def resolved(self, module: _Module, chain: list[str]) -> list[Used]:
-        """Return the statements that bind a dotted name."""
+    def resolved(self, module: _Module, chain: list[str], seen: frozenset[tuple[str, str]] = frozenset()) -> list[Used]:
+        """Return the statements that bind a dotted name, which may come by way of the imports in `seen`."""
         first, *rest = chain
         found = [(module, node) for node in module.bound.get(first, ())]
         source, name = module.imported.get(first, ("", ""))
@@ -95,8 +95,9 @@ class CodeReader:
                 found += self.enter(other)
                 del rest[0]
             return found + (self.resolved(other, rest) if rest else [])
-        other = self.module(source) if name else None
-        return found + (self.enter(other) + self.resolved(other, [name]) if other else [])
+        # A package imports its compiled module, which has no file to read, from itself.
+        other = self.module(source) if name and (source, name) not in seen else None
+        return found + (self.enter(other) + self.resolved(other, [name], seen | {(source, name)}) if other else [])
 
     def enter(self, module: _Module) -> list[Used]:
         """Return what a module does when it is imported, the first time that it is."""

@@ -157,6 +157,14 @@ def test_a_module_in_one_file_counts_with_what_lies_beside_it(tmp_path, monkeypa
     assert source.code_digest("lonely_recipe") != before
 
 
+def test_a_package_that_imports_its_compiled_module_from_itself_has_a_digest(package):
+    module, folder, edit = package
+    edit("recipe", "from models.registry", f"from {folder.name} import _compiled\nfrom models.registry")
+    edit("recipe", "helpers.scale(", "_compiled.scale(")
+    (folder / "__init__.py").write_text("try:\n    from . import _compiled\nexcept ImportError:\n    pass\n")
+    assert source.code_digest(module) == source.code_digest(module)
+
+
 @pytest.mark.parametrize("name", ["no_such_module", "sys", "__main__", "a.b.c"])
 def test_code_that_cannot_be_found_is_never_the_same(name):
     assert source.code_digest(name) != source.code_digest(name)
