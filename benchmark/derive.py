@@ -80,7 +80,8 @@ def _write(findings: Findings) -> Iterator[str]:
     columns = [
         name
         for name in findings.board
-        if name in (*COLUMNS, *EXTERNAL_COLUMNS, "versus_best", "drop") and findings.board[name].notna().any()
+        if name in (*COLUMNS, "package", *EXTERNAL_COLUMNS, "versus_best", "drop")
+        and findings.board[name].notna().any()
     ]
     shown = to_markdown(findings.board, columns)
     if not findings.done:

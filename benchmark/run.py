@@ -187,12 +187,16 @@ def _announce(bar: tqdm, pending: Sequence[Run], todo: Sequence[Run], seconds: M
 
 
 def _print_list(known: Mapping[str, Entry], seconds: Mapping[str, float]) -> None:
+    packages = [len(entry.package) for entry in known.values() if entry.package]
     for entry in cheapest_first(list(known.values()), seconds):
         family = "broken" if entry.error else entry.family
         measured = seconds.get(entry.name)
         fit = in_words(measured) if measured and not entry.members else ""
-        reason = replace(entry, tier="cpu").skip_reason()  # Keras takes seconds to say whether there is a GPU
-        print(f"{entry.name:20} {family:10} {fit:>8}  {entry.summary}{f' (skipped: {reason})' if reason else ''}")
+        # Keras takes seconds to say whether there is a GPU.
+        reason = "" if entry.error else replace(entry, tier="cpu").skip_reason()
+        package = f"{entry.package:{max(packages)}}  " if packages else ""
+        skipped = f" (skipped: {reason})" if reason else ""
+        print(f"{entry.name:20} {family:10} {fit:>8}  {package}{entry.summary}{skipped}")
     if seconds:
         print(f"\nTimes: to fit the {TRAINING_FACES:,} Training faces of FER2013, as measured.")
 

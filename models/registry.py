@@ -1,4 +1,7 @@
-"""The registry: every recognizer is one file in `models/recognizers`, found by walking that folder."""
+"""The registry: every recognizer is a file in `models/recognizers`, or a module that an installed package names.
+
+A package names its modules by entry points of the group ``fer_benchmark.recognizers``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec
 from typing import Any, TypeVar
 
-from models.files.extras import pip_install
+from models.files.extras import entry_points, pip_install
 from models.networks.keras_import import gpu_is_seen
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
@@ -41,7 +44,7 @@ class Entry:
     Attributes
     ----------
     name : str
-        Name of the factory and of its file.
+        Name of the factory, and of its file in `models/recognizers`.
     family : str
         ``neural``, ``classical``, ``ensemble`` or ``floor``.
     factory : callable or None
@@ -59,6 +62,10 @@ class Entry:
         What a search may try for each parameter: a range, or one of several values.
     error : str
         Why the file could not be imported; empty if it could.
+    trusted_types : tuple of str
+        Dotted names of the types that its safe file may hold beside those that every safe file may.
+    package : str
+        The installed package that it comes from; empty for those of this project.
     """
 
     name: str
@@ -70,6 +77,8 @@ class Entry:
     tier: str = "cpu"
     space: Space = field(default_factory=dict)
     error: str = ""
+    trusted_types: tuple[str, ...] = ()
+    package: str = ""
 
     @property
     def summary(self) -> str:
@@ -87,6 +96,8 @@ class Entry:
 
     def skip_reason(self) -> str:
         """Return why the recognizer cannot run here, or an empty string."""
+        if self.error and self.package:
+            return f"{self.package} cannot be imported ({self.error}): update it, or pip uninstall {self.package}"
         missing = self._missing()
         if missing:
             return f"needs {', '.join(missing)}: {pip_install(*missing)}"
@@ -104,7 +115,7 @@ class Entry:
     def make(self, **params: Any) -> Any:
         """Return the unfitted recognizer with the given parameters."""
         if self.factory is None:
-            raise ImportError(f"{self.module} cannot be imported: {self.error}")
+            raise ImportError(f"{self.name} cannot be imported: {self.error}")
         return self.factory(**params)
 
 
@@ -124,6 +135,7 @@ class RegistryError(ValueError):
 
 
 FOLDER = "models.recognizers"
+GROUP = "fer_benchmark.recognizers"
 SEED = "-seed"
 # Every entry, and the loading of the file that it came from: a file that is loaded anew may register its name again.
 _registered: dict[str, tuple[Entry, ModuleSpec | None]] = {}
@@ -136,8 +148,9 @@ def recognizer(
     requires: tuple[str, ...] = (),
     tier: str = "cpu",
     space: Space | None = None,
+    trusted_types: tuple[str, ...] = (),
 ) -> Callable[[Factory], Factory]:
-    """Register the decorated factory ``models/recognizers/<name>.py:<name>`` as a recognizer.
+    """Register the decorated factory, ``models/recognizers/<name>.py:<name>`` or of another package, as a recognizer.
 
     Parameters
     ----------
@@ -153,6 +166,9 @@ def recognizer(
         ``gpu`` to be skipped where no GPU is seen, unless it is named.
     space : mapping of str to Range or tuple, optional
         What ``python -m benchmark.tune`` may try for each parameter.
+    trusted_types : tuple of str
+        In another package, the types that its safe file (skops) holds, its own class too: ``my_package.MyRecognizer``.
+        Loading makes objects of them, so name only types that run no code of the file.
 
     Raises
     ------
@@ -164,7 +180,8 @@ def recognizer(
         name = factory.__name__
         loading = getattr(sys.modules.get(factory.__module__), "__spec__", None)
         _check_name(name, factory.__module__, loading)
-        _registered[name] = Entry(name, family, factory, members, uses_seed, requires, tier, space or {}), loading
+        entry = Entry(name, family, factory, members, uses_seed, requires, tier, space or {}, "", trusted_types)
+        _registered[name] = entry, loading
         return factory
 
     return register
@@ -175,9 +192,8 @@ def _check_name(name: str, module: str, loading: ModuleSpec | None) -> None:
     if earlier and earlier.module == module and loading and loading is loaded:
         raise RegistryError(f"{_source_file(module)} has two recognizers called {name}: rename one")
     if earlier and earlier.module != module:
-        raise RegistryError(
-            f"{_source_file(module)} and {_source_file(earlier.module)} both have a recognizer {name}: rename one"
-        )
+        files = f"{_source_file(module)} and {_source_file(earlier.module)}"
+        raise RegistryError(f"{files} both have a recognizer {name}: rename one")
     package, _, stem = module.rpartition(".")
     if package == FOLDER and name != stem:
         other = importlib.util.find_spec(f"{package}.{name}")
@@ -192,15 +208,21 @@ def _source_file(module: str) -> str:
 def recognizers() -> dict[str, Entry]:
     """Return every recognizer by name, members before the ensembles that combine them.
 
-    A file that cannot be imported is an entry with its `error`, so that it is reported and not lost.
+    A module that cannot be imported is an entry with its `error`, so that it is reported and not lost. It has the name
+    of its file or entry point; if a recognizer has that name, the name of its package.
     """
-    broken: dict[str, Entry] = {}
-    for module in pkgutil.iter_modules(importlib.import_module(FOLDER).__path__):
+    entries: dict[str, Entry] = {}
+    folder = importlib.import_module(FOLDER).__path__
+    ours = [(module.name, f"{FOLDER}.{module.name}", "") for module in pkgutil.iter_modules(folder)]
+    for source, module, package in (*ours, *entry_points(GROUP, tuple(sys.path))):
         try:
-            importlib.import_module(f"{FOLDER}.{module.name}")
+            importlib.import_module(module)
         except (Exception, SystemExit) as error:  # whatever a broken file raises is its row in the leaderboard
-            broken[module.name] = Entry(module.name, error=f"{type(error).__name__}: {error}")
-    entries = {**{name: entry for name, (entry, _) in _registered.items()}, **broken}
+            name = package if source in entries else source
+            entries[name] = Entry(name, error=f"{type(error).__name__}: {error}", package=package)
+            continue
+        made = [entry for entry, _ in _registered.values() if f"{entry.module}.".startswith(f"{module}.")]
+        entries |= {entry.name: replace(entry, package=package) for entry in made}
     entries |= {name: _with_seeds(entry, entries) for name, entry in entries.items() if entry.members}
     return dict(sorted(entries.items(), key=lambda item: (bool(item[1].members), item[0])))
 

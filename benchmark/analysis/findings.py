@@ -123,17 +123,20 @@ def _with_remarks(records: Sequence[Record]) -> list[Record]:
     known, codes = recognizers(), dict[str, str]()
     done = {(record["recognizer"], record["seed"]): record for record in records if record["status"] == "ok"}
 
-    def is_stale(record: Record) -> bool:
-        """Return whether today's code would give another result, or is missing."""
+    def stale(record: Record) -> str:
+        """Return that today's code would give another result or is missing, or an empty string."""
         if "reference" in record or record["family"] == EXTERNAL:  # scored, not run
-            return False
+            return ""
         entry = known.get(record["recognizer"])
+        if "package" in record and (entry is None or entry.error):
+            return f"not checked for edits: needs the package {record['package']}"
         if entry and entry.module not in codes:
             codes[entry.module] = code_digest(entry.module)
-        return entry is None or run_digest(record, codes[entry.module]) != record["digest"]
+        same = entry and run_digest(record, codes[entry.module]) == record["digest"]
+        return "" if same else "stale: made by earlier code"
 
     def remarks(record: Record) -> list[str]:
-        words = ["stale: made by earlier code"] if is_stale(record) else []
+        words = [text for text in [stale(record)] if text]
         words += [f"carried: {record['carried'][-1]['reason']}"] if record.get("carried") else []
         words += ["leak: test faces were in its training, so it has no rank"] if has_leaked(record) else []
         members = [done.get(run_of(stem)) for stem in record.get("members", {})]

@@ -41,6 +41,7 @@ COLUMNS = (
 EXTERNAL_COLUMNS = ("extra_data", "views")
 TEXT_COLUMNS = (
     "recognizer",
+    "package",
     "family",
     "versus_best",
     "class_weight",
@@ -80,7 +81,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     -------
     DataFrame
         The columns of `COLUMNS`, and those of `EXTERNAL_COLUMNS` where there are models from elsewhere; fractions,
-        seconds, milliseconds and MB. Last stand, without a rank, models that have seen the test faces and recognizers
+        seconds, milliseconds and MB; ``package`` too where a recognizer is of another package. Last stand, without a rank, models that have seen the test faces and recognizers
         with no finished run.
     """
     records = sorted(records, key=lambda record: record["recognizer"])
@@ -92,6 +93,9 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     rows["rank"] = is_ranked.astype("Int64").replace(0, pd.NA)
     rows = rows.sort_values(["rank", "valid_macro_f1", "recognizer"], ascending=[True, False, True], ignore_index=True)
     rows["rank"] = rows["rank"].cumsum()
+    if any("package" in record for record in records):
+        names = {record["recognizer"]: record.get("package", "") for record in records}
+        rows.insert(rows.columns.get_loc("family"), "package", rows["recognizer"].map(names))
     return rows
 
 

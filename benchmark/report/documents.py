@@ -19,6 +19,7 @@ from benchmark.runs.latency import SPEED
 BOARD_COLUMNS = (
     "rank",
     "recognizer",
+    "package",
     "valid_accuracy",
     "valid_macro_f1",
     "test_accuracy",
@@ -38,6 +39,7 @@ SEED_COLUMNS = ("test_accuracy_std", "test_macro_f1_std", "seeds")
 SHORT_COLUMNS = {
     "rank": "rank",
     "recognizer": "recognizer",
+    "package": "package",
     "accuracy": "accuracy [95% interval]",
     "test_macro_f1": "macro-F1",
     "disgust_recall": "Disgust recall",
@@ -78,7 +80,8 @@ def _blocks(findings: Findings) -> dict[str, str]:
     """Return the tables of a results folder as Markdown, by the name in their marker."""
     root, parent = findings.root.as_posix(), findings.root.parent
     schemes = findings.tables.get("class_weights", pd.DataFrame())
-    columns = (*BOARD_COLUMNS, *(SEED_COLUMNS if findings.several_seeds else ()))
+    columns = tuple(name for name in BOARD_COLUMNS if name in findings.board)
+    columns += SEED_COLUMNS if findings.several_seeds else ()
     columns = columns if (findings.board["status"] == "ok").all() else (*columns, "status")
     blocks = {
         f"leaderboard: {root}": _short_leaderboard(findings),
@@ -103,7 +106,8 @@ def _short_leaderboard(findings: Findings) -> str:
     """Return the leaderboard in 8 columns, and below it what has to be known of rows."""
     accuracy = score_summary(findings.tables).set_index("recognizer")["accuracy"]
     board = findings.board.assign(accuracy=findings.board["recognizer"].map(accuracy))
-    titles = SHORT_COLUMNS | ({"seeds": "seeds"} if findings.several_seeds else {})
+    titles = {name: title for name, title in SHORT_COLUMNS.items() if name in board}
+    titles |= {"seeds": "seeds"} if findings.several_seeds else {}
     _, _, rows = to_markdown(board, list(titles)).partition("\n")
     notes = board[board["status"] != "ok"].groupby("status", sort=False)["recognizer"].agg(", ".join)
     below = "".join(f"- {names}: {status}\n" for status, names in notes.items())

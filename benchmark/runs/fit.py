@@ -189,11 +189,11 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB
 
 
-def environment() -> Record:
-    """Return what a run is made with, the backend of its network too if it is not TensorFlow on the processor."""
+def environment(package: str = "") -> Record:
+    """Return what a run is made with: the recognizer's package too, and its backend if not TensorFlow on processors."""
     machine = {"platform": platform.platform(), "processor": processor(), "bfloat16": has_bfloat16()}
     if "keras" in sys.modules:
         backend, gpu = sys.modules["keras"].backend.backend(), gpu_is_seen()
         if gpu or backend != "tensorflow":
             machine |= {"backend": f"{backend} {metadata.version(backend)}", "gpu": gpu}
-    return {**machine, "cores": os.cpu_count(), "versions": versions()}
+    return {**machine, "cores": os.cpu_count(), "versions": versions(package)}

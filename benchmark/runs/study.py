@@ -25,7 +25,7 @@ from models.networks.checkpoint import delete_finished_checkpoints
 from models.registry import Entry, run_of
 
 # What the card of a model says of its run.
-CARD = ("recognizer", "family", "seed", "dataset", "data_fingerprint", "protocol", "class_weight", "limit")
+CARD = ("recognizer", "family", "seed", "dataset", "data_fingerprint", "protocol", "class_weight", "limit", "package")
 
 
 class StudyError(RuntimeError):
@@ -158,7 +158,8 @@ class Study:
         facts, is_ensemble, predicted = self.facts(run), bool(run.entry.members), outcome.probabilities
         valid, test = evaluate(predicted.y_valid, predicted.valid), evaluate(predicted.y_test, predicted.test)
         ensemble = {"weights": getattr(outcome.recognizer, "weights_", {})} if is_ensemble else {}
-        about = {**{key: facts[key] for key in CARD}, "valid": valid, **({"ensemble": ensemble} if ensemble else {})}
+        about = {key: facts[key] for key in CARD if key in facts}
+        about |= {"valid": valid, **({"ensemble": ensemble} if ensemble else {})}
         card = save(outcome.recognizer, self.store.root / "models", run.stem, about)
         artifact = self.store.root / "models" / card["artifact"]
         if not is_ensemble:
@@ -227,6 +228,7 @@ class Study:
         return {
             "recognizer": run.entry.name,
             "family": run.entry.family,
+            **({"package": run.entry.package} if run.entry.package else {}),
             "seed": run.seed,
             "dataset": self.data.name,
             "data_fingerprint": self.data.fingerprint,
@@ -236,5 +238,5 @@ class Study:
             "class_weight": self.setting.class_weight,
             "limit": self.setting.limit,
             "changes": self.setting.changes,
-            "environment": environment(),
+            "environment": environment(run.entry.package),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -48,7 +49,8 @@ def make_card(recognizer: Any, stem: str, sums: Mapping[str, str], facts: Mappin
     sums : mapping of str to str
         SHA-256 of the artifact and of its copies, by suffix.
     facts : mapping
-        Further entries; ``recognizer``, its name in the registry, is needed.
+        Further entries; ``recognizer``, its name in the registry, is needed. ``package`` is where a recognizer of
+        another package comes from.
     """
     return {
         "format": CARD_FORMAT,
@@ -63,7 +65,7 @@ def make_card(recognizer: Any, stem: str, sums: Mapping[str, str], facts: Mappin
         # By the names that the ensemble knows them by, which are those of their files.
         "members": {name: name for name in getattr(recognizer, "names_", ())},
         "preprocessing": PREPROCESSING,
-        "versions": versions(),
+        "versions": versions(facts.get("package", "")),
     }
 
 
@@ -90,6 +92,8 @@ def read_card(artifact: Path) -> dict[str, Any]:
                 raise TypeError(f"{key} is {card[key]!r}")
         if not all(isinstance(stem, str) and Path(stem).name == stem for stem in card["members"].values()):
             raise TypeError(f"members are {card['members']!r}")
+        if not (re.fullmatch(r"[\w.-]*", card.get("package", "")) and isinstance(card.get("versions", {}), dict)):
+            raise TypeError(f"package is {card['package']!r}")
     except FileNotFoundError:
         raise ArtifactError(f"{path}: the model file's card is missing: copy the two files together") from None
     except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -99,10 +103,10 @@ def read_card(artifact: Path) -> dict[str, Any]:
     return card
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that models depend on."""
+def versions(package: str = "") -> dict[str, str]:
+    """Return the versions of Python, of the libraries that models depend on, and of a recognizer's package."""
     installed = {"python": platform.python_version()}
-    for library in LIBRARIES:
+    for library in (*LIBRARIES, *filter(None, [package])):
         try:
             installed[library] = metadata.version(library)
         except metadata.PackageNotFoundError:

@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ from sklearn.base import BaseEstimator
 from models.files.streams import silenced_stderr
 from models.networks.keras_import import keras_settings
 from models.networks.litert import LiteNetwork, LiteRecognizer
+from models.registry import Entry
 
 JOBLIB, SKOPS, HDF5, FLOAT32, EIGHT_BITS = ".joblib", ".skops", ".h5", ".tflite", ".int8.tflite"
 # By the artifact's suffix, those of its copies, the best to load first.
@@ -64,8 +65,15 @@ def loadable_files(path: Path, exact: bool) -> dict[str, Path]:
     return {suffix: file for suffix, file in files.items() if file.is_file()}
 
 
-def write_artifact(recognizer: Any, path: Path) -> None:
+def write_artifact(recognizer: Any, path: Path, trusted_types: Collection[str] = ()) -> None:
     """Write a fitted recognizer in the form that the suffix says.
+
+    Parameters
+    ----------
+    recognizer : BaseRecognizer or Ensemble
+    path : Path
+    trusted_types : collection of str
+        As of `models.registry.recognizer`: those that a skops file may hold too.
 
     Raises
     ------
@@ -77,7 +85,7 @@ def write_artifact(recognizer: Any, path: Path) -> None:
     if suffix == JOBLIB:
         joblib.dump(recognizer, path, compress=3)
     elif suffix == SKOPS:
-        write_skops(recognizer, path)
+        write_skops(recognizer, path, trusted_types)
     elif suffix == HDF5:
         with quiet("absl"):  # Keras advises another format than HDF5 every time
             recognizer.network_.save(path, include_optimizer=False)
@@ -105,8 +113,8 @@ def _halve(path: Path) -> None:
     path.write_bytes(content.getvalue())
 
 
-def read_artifact(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
-    """Read a recognizer of the class `kind`; its card says what the file of a network does not.
+def read_artifact(path: Path, entry: Entry, card: Mapping[str, Any]) -> Any:
+    """Read a recognizer of an entry of the registry; its card says what the file of a network does not.
 
     Unpickling a joblib file runs code: compare its digest with the card first.
 
@@ -119,9 +127,9 @@ def read_artifact(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
     if suffix == JOBLIB:
         return joblib.load(path)
     if suffix == SKOPS:
-        return read_skops(path)
+        return read_skops(path, entry.trusted_types)
     if suffix == HDF5:
-        recognizer = kind(**card["params"])
+        recognizer = type(entry.make())(**card["params"])
         with keras_settings() as keras:
             recognizer.network_ = keras.models.load_model(path, compile=False, safe_mode=True)
     else:
@@ -133,19 +141,19 @@ def read_artifact(path: Path, kind: Any, card: Mapping[str, Any]) -> Any:
     return recognizer
 
 
-def write_skops(recognizer: Any, path: Path) -> None:
+def write_skops(recognizer: Any, path: Path, trusted_types: Collection[str] = ()) -> None:
     """Write a skops file; TypeError if it holds objects that `read_skops` would refuse."""
     import skops.io
 
     skops.io.dump(recognizer, path, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
-    strange = [name for name in skops.io.get_untrusted_types(file=path) if not _is_trusted(name)]
+    strange = _strange(skops.io.get_untrusted_types(file=path), trusted_types)
     if strange:
         raise TypeError(
-            f"the model holds {', '.join(strange)}: if such objects run no code, add them to {__name__}.TRUSTED_TYPES"
+            f"the model holds {', '.join(strange)}: if they run no code, name them: @recognizer(trusted_types=...)"
         )
 
 
-def read_skops(path: Path) -> Any:
+def read_skops(path: Path, trusted_types: Collection[str] = ()) -> Any:
     """Read a skops file. Types are looked at first: of unknown ones nothing is made.
 
     Raises
@@ -163,16 +171,18 @@ def read_skops(path: Path) -> Any:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UnsafeError(f"damaged ({error})") from error
-    strange = [name for name in types if not _is_trusted(name)]
+    strange = _strange(types, trusted_types)
     if strange:
         raise UnsafeError(f"holds objects that no model needs: {', '.join(strange)}")
     return skops.io.load(path, trusted=types)
 
 
-def _is_trusted(name: str) -> bool:
-    """Return whether a dotted name is an estimator of this project, or one of `TRUSTED_TYPES`."""
-    if name in TRUSTED_TYPES:
-        return True
+def _strange(types: Collection[str], trusted_types: Collection[str]) -> list[str]:
+    """Return the types that are neither trusted nor estimators of this project."""
+    return [name for name in types if name not in (*TRUSTED_TYPES, *trusted_types) and not _is_own_estimator(name)]
+
+
+def _is_own_estimator(name: str) -> bool:
     module, _, kind = name.rpartition(".")
     if module.split(".", maxsplit=1)[0] not in OWN_PACKAGES:
         return False

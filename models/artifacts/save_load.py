@@ -45,12 +45,14 @@ def save(recognizer: Any, directory: Path, stem: str, facts: Mapping[str, Any]) 
     directory.mkdir(parents=True, exist_ok=True)
     artifact = directory / f"{stem}{recognizer.suffix}"
     suffixes = (recognizer.suffix, *COPY_SUFFIXES[recognizer.suffix])
+    entry = models.registry.recognizers().get(facts["recognizer"])
+    trusted_types = entry.trusted_types if entry else ()
     unfinished = {suffix: directory / f"{stem}.partial{suffix}" for suffix in suffixes}
     try:
         write_artifact(recognizer, unfinished[recognizer.suffix])
         for suffix in COPY_SUFFIXES[recognizer.suffix]:
             try:
-                write_artifact(recognizer, unfinished[suffix])
+                write_artifact(recognizer, unfinished[suffix], trusted_types)
             except Exception as error:  # a converter may raise anything; the model itself is saved
                 warnings.warn(
                     f"{artifact} is saved, but not its copy {stem}{suffix} ({error or type(error).__name__}): "
@@ -103,7 +105,7 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     Raises
     ------
     ArtifactError
-        If a file is missing or was changed, or a library that it needs cannot be used.
+        If a file is missing or was changed, or a library or the package of its recognizer is missing or cannot be used.
     OSError
         If the system refuses to read a file.
 
@@ -121,12 +123,9 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     artifact = find_artifact(path, results, exact)
     card = read_card(artifact)
     file = _verified_file(artifact, card, exact)
+    entry = _entry(artifact, card)
     try:
-        entry = models.registry.find_recognizer(card["recognizer"])
-    except KeyError as error:
-        raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
-    try:
-        recognizer = read_artifact(file, type(entry.make()), card)
+        recognizer = read_artifact(file, entry, card)
     except ModuleNotFoundError as error:
         raise ArtifactError(f"{artifact}: needs {error.name}: {pip_install(error.name or '')}") from error
     except KerasError as error:
@@ -154,6 +153,26 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
             raise ArtifactError(f"{artifact}: {error}") from error
     recognizer.card_ = card
     return recognizer
+
+
+def _entry(artifact: Path, card: Mapping[str, Any]) -> models.registry.Entry:
+    """Return the recognizer of a card, which must be of the package that the card names."""
+    name, package = card["recognizer"], card.get("package", "")
+    try:
+        entry = models.registry.find_recognizer(name)
+    except KeyError as error:
+        if not package:
+            raise ArtifactError(f"{artifact}: {error.args[0]}: update fer-benchmark") from error
+        known = models.registry.recognizers().values()
+        broken = [other.skip_reason() for other in known if other.error and other.package == package]
+        missing = f"needs the package {package} {card.get('versions', {}).get(package, '')}: pip install {package}"
+        raise ArtifactError(f"{artifact}: {broken[0] if broken else missing}") from error
+    if entry.error:
+        raise ArtifactError(f"{artifact}: {entry.skip_reason() or entry.error}")
+    if entry.package != package:
+        here, there = (each or "fer-benchmark" for each in (entry.package, package))
+        raise ArtifactError(f"{artifact}: its {name} is that of {there}, not that of {here}: pip uninstall {here}")
+    return entry
 
 
 def _verified_file(artifact: Path, card: Mapping[str, Any], exact: bool) -> Path:

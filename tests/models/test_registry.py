@@ -46,7 +46,8 @@ def test_a_vote_uses_the_seed_if_a_member_does(add):
 
 
 def test_every_recognizer_is_one_file_with_a_summary():
-    for name, entry in recognizers().items():
+    ours = {name: entry for name, entry in recognizers().items() if not entry.package}
+    for name, entry in ours.items():
         assert entry.factory.__module__ == entry.module == f"models.recognizers.{name}"
         assert entry.summary.endswith(".")
         assert entry.family in {"neural", "classical", "ensemble", "floor"}

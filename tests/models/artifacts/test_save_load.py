@@ -127,7 +127,7 @@ def test_members_lie_beside_their_ensemble(saved, stem):
 
 
 def test_a_model_that_its_card_does_not_describe_is_an_error(saved, monkeypatch):
-    def read(path):
+    def read(path, trusted_types):
         raise TypeError("unexpected parameter")
 
     monkeypatch.setattr("models.artifacts.formats.read_skops", read)
@@ -141,7 +141,7 @@ class LibraryError(ValueError):
 
 @pytest.mark.parametrize("error", [LibraryError("no libomp"), AttributeError("'W' object has no attribute 'flush'")])
 def test_what_a_library_cannot_do_here_is_not_said_of_the_file(saved, monkeypatch, error):
-    def read(path):
+    def read(path, trusted_types):
         raise error
 
     monkeypatch.setattr("models.artifacts.formats.read_skops", read)
@@ -198,7 +198,7 @@ def test_a_copy_that_would_not_load_is_not_written(saved):
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("converter"), MemoryError()])
 def test_a_copy_that_cannot_be_made_is_said_and_the_training_saved(saved, monkeypatch, error):
-    def fail(recognizer, path):
+    def fail(recognizer, path, trusted_types):
         path.write_bytes(b"half")
         raise error
 
