@@ -11,15 +11,11 @@ import pytest
 
 from benchmark.analysis.class_weight_ablation import scheme_roots
 from benchmark.analysis.releases import RELEASES, losses, scores
-from benchmark.data.protocol import labels_of
 from benchmark.derive import derive, update_readme
 from benchmark.figures.catalogue import displays
-from benchmark.runs.freshness import run_digest
-from benchmark.runs.metrics import evaluate
-from benchmark.runs.record_store import EXTERNAL, Store, checksum
-from models.files.atomic import sha256
-from models.files.code_digest import code_digest
-from models.registry import find_recognizer
+from benchmark.runs.record_store import Store
+from benchmark.runs.validation import KnownData, doubts, record_flaws
+from benchmark.validate import changed_files
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "results" / "fer2013" / "README.md"]
@@ -56,42 +52,17 @@ def derived(tmp_path_factory):
     return find_again
 
 
-@pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
-def test_records_are_scored_from_their_probabilities(root):
-    store = Store(root)
-    records = store.records()
-    assert records
-    for record in records:
-        assert record["status"] == "ok"
-        assert record["cost"]["artifact_mb"] < 100
-        npz = store.path(record["recognizer"], record["seed"]).with_suffix(".npz")
-        assert sha256(npz) == record["probabilities_sha256"]
-        stored = store.probabilities(record)
-        assert len(stored.y_test) == record["n_faces"]["report"]
-        assert len(stored.y_valid) == record["n_faces"]["select"]
-        if labels_of(record) == "fer2013":
-            assert len(stored.y_test) == len(stored.y_valid) == 3589
-        for split in ("valid", "test"):
-            scores = evaluate(getattr(stored, f"y_{split}"), getattr(stored, split))
-            confusion = scores.pop("confusion")
-            assert confusion == record[split]["confusion"]
-            for metric in ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "top2", "ece"):
-                assert scores[metric] == pytest.approx(record[split][metric], abs=1e-9)
+@pytest.fixture(scope="module")
+def known():
+    return KnownData(FOLDERS)
 
 
 @pytest.mark.parametrize("root", FOLDERS, ids=lambda root: root.name)
-def test_records_are_of_this_code_and_as_they_were_written(root):
-    for record in Store(root).records():
-        name = f"{root.name}, {record['recognizer']}, seed {record['seed']}"
-        assert record["checksum"] == checksum(record), f"{name}: edited since a run or benchmark.carry wrote it"
-        if record["family"] == EXTERNAL:  # made by no code of this project
-            continue
-        code = code_digest(find_recognizer(record["recognizer"]).module)
-        assert record["digest"] == run_digest(record, code), f"{name}: run it again, or carry it over: benchmark.carry"
-        for entry in record.get("carried", ()):
-            assert set(entry) == {"digest", "commit", "reason", "evidence"}
-            assert all(entry.values()), name
-            assert entry["digest"] != record["digest"]
+def test_records_are_what_runs_of_this_code_wrote(root, known):
+    paths = changed_files(root, None)
+    assert paths
+    assert not {path.as_posix(): flaws for path in paths if (flaws := record_flaws(path, known))}
+    assert not [text for path in paths for text in doubts(path)]
 
 
 @pytest.mark.parametrize(

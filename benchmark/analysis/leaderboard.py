@@ -80,9 +80,9 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `COLUMNS`, and those of `EXTERNAL_COLUMNS` where there are models from elsewhere; fractions,
-        seconds, milliseconds and MB; ``package`` too where a recognizer is of another package. Last stand, without a rank, models that have seen the test faces and recognizers
-        with no finished run.
+        The columns of `COLUMNS`, and those of `EXTERNAL_COLUMNS` where there are models from elsewhere; ``package``
+        where a recognizer is of another package; fractions, seconds, milliseconds and MB. Last stand, without a rank,
+        models that have seen the test faces and recognizers with no finished run.
     """
     records = sorted(records, key=lambda record: record["recognizer"])
     declared = EXTERNAL_COLUMNS if any(record["family"] == EXTERNAL for record in records) else ()

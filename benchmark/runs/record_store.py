@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,13 +75,22 @@ _FINISHED = dict.fromkeys(("digest", "artifact", "artifact_sha256", "probabiliti
 }
 
 
-def conforms(value: Any, plan: Any) -> bool:
-    """Return whether `value`, read from JSON, has at least what `plan` names."""
-    if isinstance(plan, dict):
-        return isinstance(value, dict) and all(key in value and conforms(value[key], plan[key]) for key in plan)
-    if isinstance(plan, type):
-        return isinstance(value, plan) and not isinstance(value, bool)
-    return bool(plan(value))
+def misfits(value: Any, plan: Any, name: str = "the record") -> Iterator[str]:
+    """Yield the dotted names of what `plan` names and `value`, read from JSON, lacks or has of another kind."""
+    if isinstance(plan, dict) and isinstance(value, dict):
+        for key in plan:
+            dotted = f"{name}.{key}".removeprefix("the record.")
+            yield from misfits(value[key], plan[key], dotted) if key in value else [dotted]
+    elif isinstance(plan, type):
+        yield from [] if isinstance(value, plan) and not isinstance(value, bool) else [name]
+    elif isinstance(plan, dict) or not plan(value):
+        yield name
+
+
+def record_misfits(record: Any) -> list[str]:
+    """Return the names of what a record lacks or has of another kind; empty if it is a good one."""
+    found = [*misfits(record, {**_EVERY, "schema": lambda number: number == SCHEMA})]
+    return found or [*misfits(record, _FINISHED if record["status"] == "ok" else {})]
 
 
 def checksum(record: Mapping[str, Any]) -> str:
@@ -122,10 +131,8 @@ class Store:
             record = json.loads(self.path(recognizer, seed).read_text("utf-8"))
         except (OSError, ValueError, RecursionError):
             return None
-        whole = conforms(record, {**_EVERY, "schema": lambda number: number == SCHEMA}) and (
-            record["status"] != "ok" or conforms(record, _FINISHED)
-        )
-        return record if whole and (record["recognizer"], record["seed"]) == (recognizer, seed) else None
+        is_named_so = not record_misfits(record) and (record["recognizer"], record["seed"]) == (recognizer, seed)
+        return record if is_named_so else None
 
     def lock(self, recognizer: str, seed: int) -> FileLock:
         """Return the lock of a run, which its owner's end releases whatever happens to it."""
