@@ -22,6 +22,19 @@ def anchors(document):
     return {title.replace(" ", "-") for title in titles}
 
 
+@pytest.mark.parametrize("form", sorted(ROOT.glob(".github/ISSUE_TEMPLATE/*.yml")), ids=lambda path: path.stem)
+def test_forms_of_issues_are_as_github_wants_them(form):
+    yaml = pytest.importorskip("yaml")
+    content = yaml.safe_load(form.read_text("utf-8"))
+    assert content["name"] and content["description"]
+    fields = [field for field in content["body"] if field["type"] != "markdown"]
+    assert all(field["type"] in {"input", "textarea", "checkboxes"} for field in fields)
+    for values in ([field["id"] for field in fields], [field["attributes"]["label"] for field in fields]):
+        assert len(set(values)) == len(values)
+    for anchor in re.findall(r"CONTRIBUTING\.md#([\w-]+)", form.read_text("utf-8")):
+        assert anchor in anchors(ROOT / "CONTRIBUTING.md")
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(document):
     for link in re.findall(r"\]\(([^)]+)\)", document.read_text("utf-8")):

@@ -104,6 +104,8 @@ def doubts(path: Path) -> list[str]:
     words = []
     if "package" in record and not _has_code(record):
         words.append(f"not checked against its code: needs the package {record['package']}")
+    if record["seed"] >= len([*path.parent.glob("seed*.json")]):
+        words.append(f"seed {record['seed']} without all lower ones: was it chosen among several?")
     valid, test = (record[split]["accuracy"] for split in SPLITS)
     variances = (
         share * (1 - share) / record["n_faces"][role] for share, role in zip((valid, test), ROLES, strict=True)

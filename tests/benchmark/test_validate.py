@@ -30,7 +30,7 @@ def write(tmp_path, record, probabilities):
         if "digest" not in entries:
             made["digest"] = run_digest(made, code_digest(f"models.recognizers.{name}"))
         store.write(made, predicted)
-        return store.path(name, 0)
+        return store.path(name, made["seed"])
 
     return write
 
@@ -167,6 +167,14 @@ def test_a_recognizer_that_nobody_has_needs_a_package_or_its_file(write):
     assert doubts(path) == ["not checked against its code: needs the package fer-mine"]
     external = write("tool", root="results/custom-1234/kaggle-external", family="external")
     assert flaws_of(external) == doubts(external) == []
+
+
+def test_seeds_count_from_0(write):
+    path = write("mine", package="fer-mine", seed=1)
+    assert flaws_of(path) == []
+    assert "seed 1 without all lower ones: was it chosen among several?" in doubts(path)
+    write("mine", package="fer-mine")
+    assert len(doubts(path)) == 1
 
 
 def test_a_reported_score_far_above_that_of_selection_is_doubted(write):
