@@ -13,7 +13,7 @@ from benchmark.analysis.class_weight_ablation import scheme_roots
 from benchmark.analysis.releases import RELEASES, losses, scores
 from benchmark.derive import derive, update_readme
 from benchmark.figures.catalogue import displays
-from benchmark.runs.record_store import Store
+from benchmark.runs.record_store import EXTERNAL, Store
 from benchmark.runs.validation import KnownData, doubts, record_flaws
 from benchmark.validate import changed_files
 

@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import OFFICIAL_COUNTS
-from benchmark.data.protocol import PROTOCOLS, Setting, folder_name, labels_of
+from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS, Setting, folder_name, labels_of
 from benchmark.runs.freshness import run_digest
 from benchmark.runs.metrics import evaluate
-from benchmark.runs.record_store import Probabilities, Record, Store, checksum, misfits, record_misfits
+from benchmark.runs.record_store import EXTERNAL, Probabilities, Record, Store, checksum, misfits, record_misfits
 from models.files.code_digest import code_digest
 from models.labels import EMOTIONS
 from models.registry import recognizers, run_of
 
-EXTERNAL = "external"  # family of a model that was scored here, but not trained
 SYNTHETIC = "synthetic"  # the data set on which recognizers have other parameters, to learn briefly
 LARGEST_MB = 100  # that GitHub takes
 SPLITS = {"valid": "select", "test": "report"}
@@ -125,7 +124,8 @@ def _identity_flaws(store: Store, path: Path, record: Record) -> Iterator[str]:
     changes = record.get("changes", own)
     if set(own) - set(changes):
         yield f"has the parameters {', '.join(own)}, which its setting does not say: run it with --set {' '.join(own)}"
-    folder = folder_name(record["protocol"]["name"], record["class_weight"], record.get("limit"), changes)
+    scheme = CLASS_WEIGHTS[0] if _is_external(record) else record["class_weight"]
+    folder = folder_name(record["protocol"]["name"], scheme, record.get("limit"), changes)
     folder += f"-{EXTERNAL}" if _is_external(record) else ""
     if store.root.resolve().parts[-2:] != (record["dataset"], folder):
         yield f"lies in the folder of another setting: move it to {record['dataset']}/{folder}"
