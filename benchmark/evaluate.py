@@ -13,8 +13,8 @@ from pathlib import Path
 from benchmark.analysis.leaderboard import to_text
 from benchmark.analysis.stored_models import choose, load_recognizers
 from benchmark.data import DataError
-from benchmark.data.image_folders import parse_labels
 from benchmark.data.outside_set import OutsideSet, read_outside
+from benchmark.data.pictures import parse_labels
 from benchmark.data.protocol import PROTOCOLS
 from benchmark.derive import derive
 from benchmark.runs.expected_time import REFERENCE_FOLDER

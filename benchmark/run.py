@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from benchmark.analysis.leaderboard import to_text
 from benchmark.data import DataError, Dataset, load_dataset
 from benchmark.data.ferplus import Votes, read_votes
-from benchmark.data.image_folders import parse_labels
+from benchmark.data.pictures import parse_labels
 from benchmark.data.protocol import CLASS_WEIGHTS, FERPLUS, PROTOCOLS, Setting
 from benchmark.runs.expected_time import REFERENCE_FOLDER, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.runs.interruption import caught, until_stopped

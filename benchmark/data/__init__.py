@@ -1,4 +1,4 @@
-"""Load datasets: FER2013 from a CSV, an archive or image folders, and synthetic faces in its layout."""
+"""Load datasets: FER2013 from a CSV or an archive, pictures in the layouts of `readers`, and synthetic faces."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from benchmark.data.dataset import USAGES, DataError, Dataset, Split
 from benchmark.data.fer2013 import read_csv
 from benchmark.data.ferplus import read_votes
 from benchmark.data.ferplus_labels import relabelled
-from benchmark.data.image_folders import list_faces, read_faces
+from benchmark.data.pictures import digest_samples, read_pictures_of
 from benchmark.data.protocol import FERPLUS
+from benchmark.data.readers import Layout, find_layout
+from benchmark.data.splits import as_dataset
 from models.files.code_digest import code_digest
 from models.labels import Labels
 
@@ -28,22 +30,26 @@ def load_dataset(
     labels: Labels | None = None,
     labelled_by: str = "fer2013",
     votes: str | Path | None = None,
+    find_faces: bool = False,
 ) -> Dataset:
-    """Load FER2013, or synthetic faces in its layout.
+    """Load FER2013, another data set, or synthetic faces in FER2013's layout.
 
     Parameters
     ----------
     path : str or Path, optional
-        ``fer2013.csv`` or ``icml_face_data.csv``, plain, compressed or in an archive, or the folder of an image copy.
-        Default: the environment variable ``FER2013``; without it the synthetic faces.
+        ``fer2013.csv`` or ``icml_face_data.csv``, plain, compressed or in an archive, or a data set of pictures in one
+        of the layouts of `benchmark.data.readers`. Default: the environment variable ``FER2013``; without it the
+        synthetic faces.
     limit : int, optional
         Keep a stratified part of about this many Training faces, and the same share of the other splits.
     labels : mapping of str to int, optional
-        Labels by name of folder, from `benchmark.data.image_folders.parse_labels`; for an image copy.
+        Labels by name of folder or number, from `benchmark.data.pictures.parse_labels`; for pictures.
     labelled_by : {'fer2013', 'ferplus'}
         Whose labels the faces get, as `benchmark.data.protocol.Protocol.labels` says.
     votes : str or Path, optional
         ``fer2013new.csv`` of FER+, needed for its labels.
+    find_faces : bool
+        Crop the largest face of every picture, instead of taking whole pictures as faces.
 
     Returns
     -------
@@ -62,19 +68,17 @@ def load_dataset(
         raise DataError(f"the labels of FER+ need its votes: --ferplus path/to/fer2013new.csv, from {FERPLUS_URL}")
     if labelled_by == FERPLUS and not source:
         raise DataError("synthetic faces have no votes of FER+: give FER2013, --data path/to/fer2013.csv")
-    dataset = _read(Path(source).expanduser(), labels) if source else _draw()
+    dataset = _read(Path(source).expanduser(), labels, find_faces) if source else _draw()
     if labelled_by == FERPLUS and votes:
         dataset = relabelled(dataset, read_votes(Path(votes).expanduser()))
     return dataset if limit is None else dataset.limited(limit)
 
 
-def _read(path: Path, labels: Labels | None) -> Dataset:
+def _read(path: Path, labels: Labels | None, find_faces: bool) -> Dataset:
     try:
-        if path.is_dir():
-            faces = list_faces(path, labels)
-            seen = [part for face in faces for part in (f"{face.usage} {face.label}", face.path)]
-            key = content_digest(code_digest("benchmark.data.image_folders"), *seen)
-            return cached(key, lambda: read_faces(faces, path))
+        layout = find_layout(path)
+        if layout is not None:
+            return _read_pictures(path, layout, labels, find_faces)
         if path.exists() and not path.is_file():
             raise DataError(
                 f"{path}: not a regular file, so it can be read only once: save it and give that file's path"
@@ -85,6 +89,19 @@ def _read(path: Path, labels: Labels | None) -> Dataset:
             raise DataError(f"{path}: no such file or folder: give the path of fer2013.csv, --data PATH") from error
         where, fix = error.filename or path, "give yourself permission to read it, or remove it"
         raise DataError(f"{where}: cannot be read ({error.strerror}): {fix}") from error
+
+
+def _read_pictures(path: Path, layout: Layout, labels: Labels | None, find_faces: bool) -> Dataset:
+    from models.inference.blazeface import BlazeFace
+
+    code = [code_digest(f"benchmark.data.{module}") for module in ("pictures", "splits")]
+    key = content_digest(layout.name, f"faces found: {find_faces}", *code, digest_samples(path, layout, labels))
+
+    def read() -> Dataset:
+        pictures = read_pictures_of(path, layout, labels, BlazeFace() if find_faces else None)
+        return as_dataset(pictures, layout.name, path)
+
+    return cached(key, read)
 
 
 def _draw() -> Dataset:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.data import DataError, load_dataset
-from benchmark.data.image_folders import parse_labels
+from benchmark.data.pictures import parse_labels
 from benchmark.data.protocol import FERPLUS
 from models.files.atomic import explain
 from models.files.streams import prepare_streams

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from models.labels import EMOTIONS
 
@@ -113,9 +112,3 @@ class Dataset:
         share = n_faces / len(self["Training"])
         splits = {usage: split.sample(max(1, round(len(split) * share))) for usage, split in self.splits.items()}
         return replace(self, splits=splits)
-
-
-def cut_validation(X: NDArray, y: NDArray, share: float, seed: int = 0) -> tuple[Split, Split]:
-    """Split training rows into a training and a stratified validation part of the given share."""
-    X_train, X_valid, y_train, y_valid = train_test_split(X, y, test_size=share, stratify=y, random_state=seed)
-    return Split(X_train, y_train), Split(X_valid, y_valid)

@@ -110,9 +110,13 @@ def as_picture(source: Any) -> str | BinaryIO | Image.Image | NDArray:
 
 
 def resize_to_face(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the whole picture at 48x48, antialiased; a picture of that size as it is."""
-    size = (IMAGE_SIDE, IMAGE_SIDE)
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
+    """Return the whole picture at 48x48, each pixel the mean of its area; a picture of that size as it is.
+
+    One with a side below 48 pixels is interpolated linearly.
+    """
+    by_area = min(photo.shape) >= IMAGE_SIDE
+    resampling = Image.Resampling.BOX if by_area else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(photo).resize((IMAGE_SIDE, IMAGE_SIDE), resampling))
 
 
 def _open(file: str | BinaryIO) -> Image.Image:

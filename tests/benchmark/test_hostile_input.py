@@ -218,15 +218,16 @@ def test_image_folders(folder):
     for split in ("train", "test"):
         for emotion in ("happy", "sad"):
             (root / split / emotion).mkdir(parents=True)
-            for number in range(3):
+            for number in range(3 if split == "test" else 6):
                 (root / split / emotion / f"{number}.png").write_bytes(picture("PNG", "L"))
     target = root / "train" / "happy" / "1.png"
 
     @given(damaged(PICTURES["png"]))
     def check(content):
         target.write_bytes(content)
-        with pytest.raises(DataError, match="images"):
-            load_dataset(root)  # 40x50 pixels: whole or damaged, it is refused by name
+        dataset = load_dataset(root)
+        read = sum(len(dataset[usage]) for usage in dataset)
+        assert read == 18 or (read == 17 and str(target) in dataset.note)
 
     check()
 

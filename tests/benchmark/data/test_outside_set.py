@@ -14,8 +14,8 @@ from benchmark.analysis.findings import read_findings
 from benchmark.analysis.stored_models import choose
 from benchmark.analysis.tables import drops
 from benchmark.data import DataError
-from benchmark.data.image_folders import parse_labels
 from benchmark.data.outside_set import read_outside
+from benchmark.data.pictures import parse_labels
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.evaluate import main
 from benchmark.runs.record_store import Store
@@ -76,7 +76,7 @@ def test_crops_are_read_as_they_are_and_folders_label_them(crops, faces):
     pairs = {(row.tobytes(), int(label)) for row, label in zip(split.X[known], split.y[known], strict=True)}
     assert {(row.tobytes(), int(label)) for row, label in zip(outside.split.X, outside.split.y, strict=True)} == pairs
     assert outside.name == "web-photos"
-    assert outside.skipped == {".": 1, "test/contempt": 1}
+    assert outside.pictures.left_out == {".": 1, "test/contempt": 1}
     assert "contempt (1)" in outside.note
     assert outside.fingerprint == read_outside(crops, cropped=True).fingerprint
 
@@ -89,7 +89,7 @@ def test_the_largest_face_of_a_photo_counts(tmp_path):
         Image.fromarray(image).save(path)
     outside = read_outside(tmp_path, cropped=False, detector=Squares())
     np.testing.assert_allclose(outside.split.X.reshape(1, 48, 48)[0].astype(int), photo[30:78, 20:68], atol=1)
-    assert outside.no_face == 1
+    assert outside.pictures.no_face == 1
     assert "no face was found, left out: 1" in outside.note
 
 
@@ -198,7 +198,7 @@ def test_scores_on_other_photos_are_never_shown_as_these(crops, results, capsys)
 
 def test_videos_are_counted_and_left_out(crops):
     (crops / "test" / "anger" / "clip.mp4").write_bytes(b"frames of one person")
-    assert read_outside(crops, cropped=True).skipped["videos"] == 1
+    assert read_outside(crops, cropped=True).pictures.left_out["videos"] == 1
 
 
 def test_linked_folders_are_entered_and_litter_is_not(crops):
@@ -212,7 +212,11 @@ def test_linked_folders_are_entered_and_litter_is_not(crops):
         (happy / name).parent.mkdir(exist_ok=True)
         (happy / name).write_bytes(b"junk" if name.startswith("._") else first.read_bytes())
     after = read_outside(crops, cropped=True)
-    assert (after.fingerprint, after.skipped, after.unreadable) == (before.fingerprint, before.skipped, {})
+    assert (after.fingerprint, after.pictures.left_out, after.unreadable) == (
+        before.fingerprint,
+        before.pictures.left_out,
+        {},
+    )
 
 
 def test_what_cannot_be_read_is_counted_and_said(crops, tmp_path):
