@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmark.analysis.stored_models import data_of
 from benchmark.data import DataError, Dataset
+from benchmark.data.options import add_data_options
 from benchmark.data.protocol import PROTOCOLS, labels_of
 from benchmark.runs.fit import calibration_record
 from benchmark.runs.freshness import run_digest
@@ -204,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="NAME.OLD=NEW",
         help="a parameter's new name, or none if it was removed",
     )
-    option("--data", metavar="PATH", help="(default: $FER2013, else synthetic faces)")
+    add_data_options(parser)
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+, for records on its labels")
     args = parser.parse_args(argv)
     status = 0
@@ -219,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             refused = ", ".join(sorted(lacking) or args.only)
             raise UsageError(f"{args.root}: {refused}: no finished runs of recognizers, or ensembles")
         for record in records:
-            name, data = record["recognizer"], data_of(record, args.data, args.ferplus)
+            name, data = record["recognizer"], data_of(record, args)
             if record["digest"] == run_digest(record, code_digest(known[name].module)):
                 print(f"{name}, seed {record['seed']}: fresh")
                 continue

@@ -13,8 +13,9 @@ from pathlib import Path
 from benchmark.analysis.leaderboard import to_text
 from benchmark.analysis.stored_models import choose, load_recognizers
 from benchmark.data import DataError
+from benchmark.data.options import add_labels
 from benchmark.data.outside_set import OutsideSet, read_outside
-from benchmark.data.pictures import parse_labels
+from benchmark.data.pictures import label_options, parse_labels
 from benchmark.data.protocol import PROTOCOLS
 from benchmark.derive import derive
 from benchmark.runs.expected_time import REFERENCE_FOLDER
@@ -25,7 +26,6 @@ from benchmark.runs.record_store import Probabilities, Record, Store
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
 from models.inference.probabilities import predict_by_model
-from models.labels import EMOTIONS
 
 SHOWN_SCORES = ("test_accuracy", "test_macro_f1", "disgust_recall", "fear_recall", "drop")
 
@@ -41,18 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.evaluate",
-        description="Score trained models on a tree of photos: the name of a folder is the emotion of its photos.",
+        description="Score trained models on another data set, e.g. photos in one folder for each emotion.",
     )
     option = parser.add_argument
-    option("folder", type=Path, metavar="DIR", help="photos, e.g. DIR/happy/1.jpg, DIR/anger/2.png")
+    option("folder", type=Path, metavar="DIR", help="e.g. photos in DIR/happy, DIR/anger; benchmark/README.md has all")
     option("--cropped", action="store_true", help="the photos are faces already (default: find the largest face)")
-    option(
-        "--labels",
-        nargs="+",
-        default=[],
-        metavar="FOLDER=EMOTION",
-        help="emotions of other folder names, e.g. 1=fear 2=sad",
-    )
+    add_labels(parser)
     option("--models", nargs="+", metavar="GLOB", help="which models (default: all)")
     option("--protocol", choices=PROTOCOLS, default="kaggle", help="of which protocol (default: %(default)s)")
     option(
@@ -167,8 +161,7 @@ def _record(fitted: Record, outside: OutsideSet) -> Record:
 
 
 def _command(outside: OutsideSet, protocol: str) -> str:
-    labels = [f"{folder}={EMOTIONS[label].lower()}" for folder, label in outside.labels.items()]
-    options = [*(["--cropped"] if outside.cropped else []), *(["--labels", *labels] if labels else [])]
+    options = [*(["--cropped"] if outside.cropped else []), *label_options(outside.labels)]
     options += ["--protocol", protocol] if protocol != REFERENCE_FOLDER.name else []
     return shlex.join(["python", "-m", "benchmark.evaluate", outside.folder, *options])
 

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from benchmark.analysis.stored_models import models_and_data
 from benchmark.data import DataError, Split
+from benchmark.data.options import add_data_options
 from benchmark.runs.expected_time import REFERENCE_FOLDER
 from benchmark.runs.options import count
 from features.rows import as_images
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Paste validation faces into pictures, detect them, and score models on crops of every framing.",
     )
     option = parser.add_argument
-    option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
+    add_data_options(parser)
     option("--models", nargs="+", metavar="GLOB", help="which models (default: all)")
     option("--results", type=Path, default=Path("results"), metavar="DIR", help="(default: %(default)s)")
     option(
@@ -133,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     try:
-        records, recognizers, data = models_and_data(args.results / REFERENCE_FOLDER, args.data, args.models)
+        records, recognizers, data = models_and_data(args.results / REFERENCE_FOLDER, args, args.models)
         first, *_ = records.values()
         table = score_framings(recognizers, data[first["protocol"]["select"]].sample(args.faces))
         path = args.results / data.name / "framing.csv"

@@ -16,6 +16,7 @@ from benchmark.analysis.side_tables import write_robustness
 from benchmark.analysis.stored_models import models_and_data
 from benchmark.data import DataError, Split
 from benchmark.data.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from benchmark.data.options import add_data_options
 from benchmark.derive import derive
 from benchmark.runs.options import count
 from benchmark.runs.record_store import Store
@@ -59,14 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     option = parser.add_argument
     option("root", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
-    option("--data", metavar="PATH", help="the data of its records (default: $FER2013, else synthetic faces)")
+    add_data_options(parser)
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+, for records on its labels")
     option(
         "--faces", type=count(1), default=1000, metavar="N", help="a stratified part of the test faces (default: 1000)"
     )
     args = parser.parse_args(argv)
     try:
-        records, recognizers, data = models_and_data(args.root, args.data, votes=args.ferplus)
+        records, recognizers, data = models_and_data(args.root, args)
         first, *_ = records.values()
         faces = data[first["protocol"]["report"]].sample(args.faces)
         write_robustness(Store(args.root), list(records.values()), robustness(recognizers, faces))

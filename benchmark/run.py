@@ -13,9 +13,9 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from benchmark.analysis.leaderboard import to_text
-from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.data import DataError, Dataset
 from benchmark.data.ferplus import Votes, read_votes
-from benchmark.data.pictures import parse_labels
+from benchmark.data.options import load_data
 from benchmark.data.protocol import CLASS_WEIGHTS, FERPLUS, PROTOCOLS, Setting
 from benchmark.runs.expected_time import REFERENCE_FOLDER, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.runs.interruption import caught, until_stopped
@@ -66,7 +66,7 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     entries = select(known, ["*"] if args.all else args.only)
     overrides = parse_overrides(args.set, known)
     protocol = PROTOCOLS[args.protocol]
-    data = load_dataset(args.data, args.limit, parse_labels(args.labels), protocol.labels, args.ferplus)
+    data = load_data(args, args.limit, protocol.labels)
     # On the labels of FER+ its votes are no second view.
     second_view = args.ferplus and protocol.labels != FERPLUS
     votes = read_votes(Path(args.ferplus)).of(data, protocol.report) if second_view else None

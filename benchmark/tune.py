@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from benchmark.data import DataError, load_dataset
+from benchmark.data import DataError
+from benchmark.data.options import add_data_options, load_data
 from benchmark.data.protocol import FERPLUS, PROTOCOLS, Setting
 from benchmark.runs.fit import fit
 from benchmark.runs.interruption import INTERRUPTED, TERMINATED, Terminated, interruptible
@@ -157,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     option = parser.add_argument
     option("recognizer", help="by name: python -m benchmark.run --list")
     option("--trials", type=count(1), required=True, metavar="N", help="in all; those that are stored are not repeated")
-    option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
+    add_data_options(parser)
     option(
         "--protocol", choices=PROTOCOLS, default="kaggle", help="which split selects, by whose labels (default: kaggle)"
     )
@@ -182,7 +183,7 @@ def _main(args: argparse.Namespace) -> int:
         )
     fixed = parse_overrides([f"{entry.name}.{item}" for item in args.set], known)
     protocol = PROTOCOLS[args.protocol]
-    data = load_dataset(args.data, args.limit, labelled_by=protocol.labels, votes=args.ferplus)
+    data = load_data(args, args.limit, protocol.labels)
     setting = Setting(protocol, limit=args.limit, overrides=fixed)
     seeded = replace(entry, uses_seed=True)  # the search draws parameters
     study = Study([seeded], [args.seed], data, setting, args.results / data.name / setting.folder)

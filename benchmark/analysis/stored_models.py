@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import fnmatch
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.analysis.leaderboard import by_seed, equal_seeds, finished
-from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.data import DataError, Dataset
+from benchmark.data.options import load_data
 from benchmark.data.protocol import labels_of
 from benchmark.runs.freshness import load_finished
 from benchmark.runs.record_store import Record, Store, current_records
@@ -58,13 +60,13 @@ def load_recognizers(root: Path, records: Mapping[str, Record]) -> dict[str, Any
     return loaded
 
 
-def data_of(record: Record, path: str | None, votes: str | None) -> Dataset:
-    """Load the data of a record: `path` with its limit and its kind of labels, those of FER+ from `votes`."""
-    return load_dataset(path, record["limit"], labelled_by=labels_of(record), votes=votes)
+def data_of(record: Record, args: argparse.Namespace) -> Dataset:
+    """Load the data of a record: those of the options, with its limit and its kind of labels."""
+    return load_data(args, record["limit"], labels_of(record))
 
 
 def models_and_data(
-    root: Path, path: str | None, patterns: Sequence[str] | None = None, votes: str | None = None
+    root: Path, args: argparse.Namespace, patterns: Sequence[str] | None = None
 ) -> tuple[dict[str, Record], dict[str, Any], Dataset]:
     """Return the finished records of a results folder, the models of them that can be loaded, and their data.
 
@@ -75,7 +77,7 @@ def models_and_data(
     """
     records = choose(root, patterns)
     first, *_ = records.values()
-    data = data_of(first, path, votes)
+    data = data_of(first, args)
     if first["data_fingerprint"] != data.fingerprint:
         raise DataError(f"{root}: its records were made from other data: give those with --data")
     return records, load_recognizers(root, records), data

@@ -11,7 +11,7 @@ from benchmark.data.dataset import USAGES, DataError, Dataset, Split
 from benchmark.data.fer2013 import read_csv
 from benchmark.data.ferplus import read_votes
 from benchmark.data.ferplus_labels import relabelled
-from benchmark.data.pictures import digest_samples, read_pictures_of
+from benchmark.data.pictures import digest_samples, label_options, read_pictures_of
 from benchmark.data.protocol import FERPLUS
 from benchmark.data.readers import Layout, find_layout
 from benchmark.data.splits import as_dataset
@@ -79,6 +79,8 @@ def _read(path: Path, labels: Labels | None, find_faces: bool) -> Dataset:
         layout = find_layout(path)
         if layout is not None:
             return _read_pictures(path, layout, labels, find_faces)
+        if find_faces:
+            raise DataError(f"{path}: --find-faces is for pictures: leave it out")
         if path.exists() and not path.is_file():
             raise DataError(
                 f"{path}: not a regular file, so it can be read only once: save it and give that file's path"
@@ -101,7 +103,9 @@ def _read_pictures(path: Path, layout: Layout, labels: Labels | None, find_faces
         pictures = read_pictures_of(path, layout, labels, BlazeFace() if find_faces else None)
         return as_dataset(pictures, layout.name, path)
 
-    return cached(key, read)
+    dataset, said = cached(key, read), [*(["--find-faces"] if find_faces else []), *label_options(labels)]
+    notes = [*([f"read with {' '.join(said)}"] if said else []), *([dataset.note] if dataset.note else [])]
+    return replace(dataset, note="; ".join(notes))
 
 
 def _draw() -> Dataset:

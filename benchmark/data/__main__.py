@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.data import DataError, load_dataset
-from benchmark.data.pictures import parse_labels
+from benchmark.data import DataError
+from benchmark.data.options import add_data_options, load_data
 from benchmark.data.protocol import FERPLUS
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
@@ -31,8 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmark.data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     describe = commands.add_parser("describe", help="print counts, duplicates and class weights; draw the classes")
-    describe.add_argument("--data", metavar="PATH", help="default: the variable FER2013, else synthetic faces")
-    describe.add_argument("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="e.g. 1=surprise 2=fear")
+    add_data_options(describe)
     describe.add_argument("--ferplus", metavar="CSV", help="fer2013new.csv of FER+: describe its labels")
     describe.add_argument(
         "--figure", type=Path, metavar="PATH", help="PNG to write; default: results/<dataset>/class_distribution.png"
@@ -49,8 +48,7 @@ def _describe(options: argparse.Namespace) -> None:
     from benchmark.figures import DistributionDisplay, save_figure
 
     kind, suffix = (FERPLUS, f"_{FERPLUS}") if options.ferplus else ("fer2013", "")
-    names = parse_labels(options.labels)
-    description = describe(load_dataset(options.data, labels=names, labelled_by=kind, votes=options.ferplus))
+    description = describe(load_data(options, labelled_by=kind))
     print(description)
     figure = options.figure or Path("results", description.name, f"class_distribution{suffix}.png")
     title = f"Class distribution of {description.name}{' under the labels of FER+' if options.ferplus else ''}"

@@ -72,7 +72,8 @@ class Pictures:
             shown = _some([f"{name} ({count})" for name, count in self.left_out.items()])
             notes.append(f"left out, since they are none of the seven emotions: {shown}")
         if self.unreadable:
-            notes.append(f"files that could not be read: {len(self.unreadable)} ({_some(list(self.unreadable))})")
+            names = _some([Path(name).name for name in self.unreadable])
+            notes.append(f"files that could not be read: {len(self.unreadable)} ({names})")
         return notes
 
 
@@ -96,6 +97,11 @@ def parse_labels(items: Sequence[str]) -> Labels:
             raise DataError(f"--labels {item}: {name} comes twice: give it one emotion")
         labels[folder_key(name)] = label
     return labels
+
+
+def label_options(labels: Labels | None) -> list[str]:
+    """Return the option that `parse_labels` reads as these labels; nothing for none."""
+    return ["--labels", *(f"{name}={EMOTIONS[label].lower()}" for name, label in labels.items())] if labels else []
 
 
 def digest_samples(path: Path, layout: Layout, labels: Labels | None) -> str:
@@ -148,7 +154,7 @@ def read_pictures_of(
     if not rows:
         if unreadable or no_face:
             reasons = "".join(f"; {name}: {reason}" for name, reason in islice(unreadable.items(), _SHOWN))
-            advice = "; if the photos are faces already, add --cropped" if detector else ""
+            advice = "; if the photos are faces already, add --cropped, or leave --find-faces out" if detector else ""
             raise DataError(f"{path}: no face in {len(unreadable) + no_face} photos{advice}{reasons}")
         raise DataError(_nothing_labelled(path, left_out))
     y, usages, subjects = zip(*known, strict=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark.analysis.findings import read_findings
 from benchmark.analysis.stored_models import data_of
 from benchmark.data import DataError
+from benchmark.data.options import add_data_options
 from benchmark.figures.catalogue import displays
 from benchmark.report.error_gallery import confident_errors
 from benchmark.report.page import REPORT, render
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("root", nargs="?", type=Path, default=Path(DEFAULT_RESULTS), metavar="DIR", help="(default: %(default)s)")
     option("--output", type=Path, metavar="HTML", help=f"(default: DIR/{REPORT}, or DIR/{WITH_FACES})")
     option("--faces", action="store_true", help="also show the most confident errors; do not publish it")
-    option("--data", metavar="PATH", help="for --faces (default: $FER2013, else synthetic faces)")
+    add_data_options(parser)  # for --faces
     option("--ferplus", metavar="CSV", help="for --faces, where the records are on the labels of FER+")
     args = parser.parse_args(argv)
     path = args.output or args.root / (WITH_FACES if args.faces else REPORT)
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not findings.done:
             raise DataError(f"{args.root}: no finished run: python -m benchmark.run says why")
         first = findings.done[0]
-        faces = confident_errors(findings, data_of(first, args.data, args.ferplus)) if args.faces else ()
+        faces = confident_errors(findings, data_of(first, args)) if args.faces else ()
         write_text(path, render(findings, displays(findings), faces))
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)

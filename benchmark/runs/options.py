@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from benchmark.data.options import add_data_options
 from benchmark.data.protocol import CLASS_WEIGHTS, PROTOCOLS
 from models.registry import Entry, run_of
 
@@ -38,11 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--evaluate", nargs="?", action=_Moved, help=argparse.SUPPRESS)
     what.add_argument("--list", action="store_true", help="list the recognizers and stop")
     option = parser.add_argument
-    option(
-        "--data",
-        metavar="PATH",
-        help="FER2013 as CSV, archive or image folder (default: $FER2013, else synthetic faces)",
-    )
+    add_data_options(parser)
     option(
         "--protocol",
         choices=PROTOCOLS,
@@ -66,7 +63,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="CSV",
         help="fer2013new.csv of FER+: score against its votes too; --protocol ferplus fits and scores on them alone",
     )
-    option("--labels", nargs="+", default=[], metavar="FOLDER=EMOTION", help="what folders show, e.g. 1=fear 2=sad")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--scheduler", metavar="ADDRESS", help="do the runs on a Dask cluster, e.g. tcp://HOST:8786")
     where.add_argument("--jobs", type=count(1), metavar="N", help="do N runs at once, the cores divided among them")

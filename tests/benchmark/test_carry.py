@@ -18,7 +18,7 @@ from models.registry import recognizers
 @pytest.fixture
 def study(faces, tmp_path, monkeypatch):
     """A run of earlier code, which had no calibration."""
-    monkeypatch.setattr(carry, "data_of", lambda record, path, votes: faces)
+    monkeypatch.setattr(carry, "data_of", lambda record, args: faces)
     monkeypatch.setattr(carry, "_commit", lambda: "abc123")
     study = Study([recognizers()["hog_svm"]], [0], faces, Setting(PROTOCOLS["kaggle"]), tmp_path)
     list(study.execute())

@@ -1,5 +1,6 @@
 """The protocol `ferplus`: the commands on the labels of FER+, on a small file in FER2013's form and made votes."""
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -126,7 +127,8 @@ def test_other_commands_take_the_votes_too(made, files, capsys, tmp_path):
         assert main([str(root), *data, *more]) == 2
         assert "need its votes: --ferplus path/to/fer2013new.csv" in capsys.readouterr().err
     assert report_main([str(root), *files, "--faces"]) == 0
-    records, models, dataset = models_and_data(root, data[1], ["majority"], votes[1])
+    options = argparse.Namespace(data=data[1], labels=[], find_faces=False, ferplus=votes[1])
+    records, models, dataset = models_and_data(root, options, ["majority"])
     assert records["majority"]["data_fingerprint"] == dataset.fingerprint and "majority" in models
     assert data_main(["describe", *files, "--figure", str(tmp_path / "a.png")]) == 0
     assert "Left out: 4 of" in capsys.readouterr().out

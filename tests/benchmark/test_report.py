@@ -174,7 +174,7 @@ def test_errors_are_one_line_with_the_fix(root, tmp_path, capsys, record, monkey
 
 def test_faces_are_the_most_confident_errors_of_the_data(done, fewer, monkeypatch, capsys):
     store, records = done
-    monkeypatch.setattr("benchmark.report.__main__.data_of", lambda record, path, votes: fewer)
+    monkeypatch.setattr("benchmark.report.__main__.data_of", lambda record, args: fewer)
     assert main([str(store.root), "--faces"]) == 0
     assert "do not publish it" in capsys.readouterr().err
     page = (store.root / "report_faces.html").read_text()

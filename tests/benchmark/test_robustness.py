@@ -38,7 +38,7 @@ def trained(faces, tmp_path_factory):
 @pytest.fixture
 def folder(trained, faces, tmp_path, monkeypatch):
     """A results folder of two recognizers on a few synthetic faces, which are the data of the command line too."""
-    monkeypatch.setattr("benchmark.analysis.stored_models.data_of", lambda record, path, votes: faces.limited(150))
+    monkeypatch.setattr("benchmark.analysis.stored_models.data_of", lambda record, args: faces.limited(150))
     return shutil.copytree(trained, tmp_path / "kaggle")
 
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_compared_is_not_kept_together(folder, monkeypatch):
 
 
 def test_other_data_and_empty_folders_are_refused(folder, faces, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("benchmark.analysis.stored_models.data_of", lambda record, path, votes: faces)
+    monkeypatch.setattr("benchmark.analysis.stored_models.data_of", lambda record, args: faces)
     assert main([str(folder)]) == 2
     assert "--data" in capsys.readouterr().err
     assert main([str(tmp_path / "nothing")]) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmark.data.dataset import USAGES
 from benchmark.data.readers.file_names import subject_of
 from benchmark.data.readers.sample import Layout, Sample, usage_of
-from models.inference.file_types import VIDEOS
+from models.inference.file_types import is_video
 from models.inference.inputs import find_files
 
 
@@ -20,7 +20,7 @@ def _samples(path: Path) -> Iterator[Sample]:
         prefix = file.name.partition("_")[0]
         usage = prefix if prefix in USAGES else usage_of(folders)
         # The frames of a video are no independent faces.
-        expression = "videos" if file.suffix.lower() in VIDEOS else "/".join(folders) or "."
+        expression = "videos" if is_video(str(file)) else "/".join(folders) or "."
         yield Sample(file, str(file), expression, usage, subject_of(file.stem))
 
 

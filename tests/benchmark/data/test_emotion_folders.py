@@ -190,7 +190,7 @@ def test_what_cannot_be_read_is_counted_and_named_and_the_rest_is_read(fault, ta
         path.write_bytes(b"junk" if fault == "junk" else content[:-100])
     dataset = load_dataset(tmp_path)
     assert len(dataset["Training"]) == 34
-    assert f"could not be read: 1 ({path})" in dataset.note
+    assert f"could not be read: 1 ({path.name})" in dataset.note
     assert "\n" not in dataset.note
 
 

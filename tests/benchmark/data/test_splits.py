@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from benchmark.data import USAGES, DataError, load_dataset
-from benchmark.data.pictures import Pictures
+from benchmark.data.pictures import Pictures, parse_labels
 from benchmark.data.splits import as_dataset
+from models.inference.crop import Face
 
 CODES = ("AN", "DI", "FE", "HA", "SA", "SU", "NE")
 
@@ -91,3 +92,24 @@ def test_a_data_set_is_loaded_cached_and_described_by_its_note(tmp_path, empty_c
     Image.fromarray(255 - image).save(tmp_path / f"{subject}.{code}{take}.{take}.tiff")
     with pytest.raises(pytest.fail.Exception, match="read again"):
         load_dataset(tmp_path)
+
+
+def test_faces_are_found_where_asked_and_the_note_says_so(tmp_path, empty_cache, monkeypatch):
+    class Corner:
+        scale, shift = 1.0, 0.0
+
+        def detect(self, photo):
+            return [Face(0, 0, 48, 48, 1.0)]
+
+    monkeypatch.setattr("models.inference.blazeface.BlazeFace", Corner)
+    for number in range(40):
+        photo = np.full((200, 100), 255, np.uint8)
+        photo[:60, :60] = number
+        (tmp_path / str(number % 2)).mkdir(exist_ok=True)
+        Image.fromarray(photo).save(tmp_path / str(number % 2) / f"{number}.png")
+    labels = parse_labels(["0=sad", "1=happy"])
+    dataset = load_dataset(tmp_path, labels=labels, find_faces=True)
+    assert sorted(level for usage in USAGES for level in dataset[usage].X[:, 0].tolist()) == list(range(40))
+    assert dataset.note.startswith("read with --find-faces --labels 0=sad 1=happy; splits: cut by this benchmark")
+    whole = load_dataset(tmp_path, labels=labels)
+    assert whole.fingerprint != dataset.fingerprint and "--find-faces" not in whole.note
