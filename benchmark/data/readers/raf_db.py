@@ -18,23 +18,27 @@ from models.inference.folders import files_below
 # The first is the authors' spelling. The other two lie beside train/1 ... train/7 and test/1 ... test/7.
 _LISTS = (("list_patition_label.txt", "list_partition_label.txt"), ("train_labels.csv",), ("test_labels.csv",))
 _EXPRESSIONS = dict(enumerate(("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"), start=1))
-_ROW = re.compile(r"\s*((train|test)_\S+?\.\w+)[\s,]+(\d+)\s*")
+_ROW = re.compile(r"\s*((train|test)_\S+?\.\w+)[\s,]+(\d+)\s*", re.I)
 
 
 def _lists(path: Path) -> list[Path]:
-    return [found for names in _LISTS if (found := find_entry(path, *names))]
+    return [found for names in _LISTS if (found := find_entry(path, *names)) and found.is_file()]
+
+
+def _rows(path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield name, part and number of each picture."""
+    for file in _lists(path):
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
+            yield from (row.groups() for line in lines if (row := _ROW.fullmatch(line)))
 
 
 def _samples(path: Path) -> Iterator[Sample]:
-    lists = _lists(path)
     root = path if path.is_dir() else path.parent
     place = by_name(root, files_below(root))
-    for line in (line for file in lists for line in file.read_text("utf-8-sig", "replace").splitlines()):
-        if row := _ROW.fullmatch(line):
-            name, part, number = row.groups()
-            aligned = place(f"{Path(name).stem}_aligned{Path(name).suffix}")
-            picture = aligned if aligned.exists() else place(name)
-            yield Sample(picture, str(picture), str(_EXPRESSIONS.get(int(number), number)), usage_of([part]))
+    for name, part, number in _rows(path):
+        aligned = place(f"{Path(name).stem}_aligned{Path(name).suffix}")
+        picture = aligned if aligned.exists() else place(name)
+        yield Sample(picture, str(picture), _EXPRESSIONS.get(int(number), number), usage_of([part]))
 
 
-LAYOUT = Layout("raf-db", lambda path: bool(_lists(path)), _samples)
+LAYOUT = Layout("raf-db", lambda path: any(_rows(path)), _samples)
