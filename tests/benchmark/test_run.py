@@ -8,6 +8,7 @@ from functools import partial
 
 import pandas as pd
 import pytest
+from PIL import Image
 from tqdm.auto import tqdm
 
 import benchmark.derive
@@ -229,3 +230,17 @@ def test_listing_imports_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "hog_svm" in done.stdout
+
+
+def test_another_data_set_has_a_board_that_says_how_its_splits_were_made(results, capsys, tmp_path):
+    for number in range(84):
+        code = ("AN", "DI", "FE", "HA", "NE", "SA", "SU")[number % 7]
+        path = tmp_path / "jaffe" / f"{('KA', 'KL', 'KM', 'KR')[number // 21]}.{code}1.{number}.tiff"
+        path.parent.mkdir(exist_ok=True)
+        Image.effect_noise((64, 64), 50).save(path)
+    assert run.main(["--only", "majority", "--data", str(tmp_path / "jaffe"), "--results", str(results)]) == 0
+    assert "no subject in two splits; brought to 48x48 by area" in capsys.readouterr().err
+    (folder,) = results.iterdir()
+    assert folder.name.startswith("jaffe-")
+    board = (folder / "kaggle" / "leaderboard.md").read_text("utf-8")
+    assert "splits: cut by this benchmark, since the data set has none: 42, 21, 21 faces" in board
