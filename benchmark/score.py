@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from benchmark.analysis.leaderboard import to_text
 from benchmark.analysis.leaks import CEILING, VERDICTS, leak_test
 from benchmark.analysis.side_tables import read_near_duplicates, write_near_duplicates, write_side_tables
-from benchmark.data import DataError, Dataset, load_dataset
+from benchmark.data import DataError, Dataset
 from benchmark.data.ferplus import read_votes
+from benchmark.data.options import add_data_options, load_data
 from benchmark.data.protocol import FERPLUS, PROTOCOLS, Setting
 from benchmark.derive import derive
 from benchmark.external.declaration import Declaration, read_declaration
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("--installed", action="store_true", help="score the tools that this project declares and that are here")
     option("--packages", type=Path, metavar="DIR", help="unpacked packages of tools, e.g. a folder with node_modules")
     option("--digests", type=Path, metavar="CSV", help="write the digests of all faces and stop")
-    option("--data", metavar="PATH", help="FER2013 (default: $FER2013, else synthetic faces)")
+    add_data_options(parser)
     option("--protocol", choices=PROTOCOLS, default="kaggle", help="which splits count (default: %(default)s)")
     option("--limit", type=count(1), metavar="N", help="a stratified part, as of benchmark.run")
     option("--ferplus", metavar="CSV", help="fer2013new.csv of FER+, as of benchmark.run")
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(args: argparse.Namespace) -> int:
     protocol = PROTOCOLS[args.protocol]
     try:
-        data = load_dataset(args.data, args.limit, labelled_by=protocol.labels, votes=args.ferplus)
+        data = load_data(args, args.limit, protocol.labels)
         if args.digests:
             write_digests(args.digests, data)
             return 0
