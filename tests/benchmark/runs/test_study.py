@@ -225,6 +225,14 @@ def test_a_missing_package_is_a_skip_with_its_reason(faces, tmp_path):
     assert record["error"] == "needs no_such_package: pip install no_such_package"
 
 
+def test_a_package_that_cannot_be_imported_is_a_skip_with_its_reason(faces, tmp_path):
+    entry = Entry("mine", error="ImportError: torn", package="fer-mine")
+    study = Study([entry], [0], faces, Setting(PROTOCOLS["kaggle"]), tmp_path)
+    ((_, state, record),) = study.execute()
+    assert (state, record["status"], record["package"]) == ("broken", "skipped", "fer-mine")
+    assert record["error"] == "fer-mine cannot be imported (ImportError: torn): update it, or pip uninstall fer-mine"
+
+
 def test_a_file_that_cannot_be_imported_is_reported(tmp_path, monkeypatch, faces):
     (tmp_path / "torn.py").write_text("import no_such_package\n\n@recognizer(family='classical')\ndef torn(): ...\n")
     monkeypatch.setattr(models.recognizers, "__path__", [*models.recognizers.__path__, str(tmp_path)])
