@@ -40,7 +40,7 @@ def run(tmp_path, monkeypatch, coded):
 
     monkeypatch.setattr(score, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(score, "measure", lambda *args: {"batch_ms": 1.0, "memory_mb": 100.0})
-    monkeypatch.setattr(score, "load_dataset", lambda *args, **options: data)
+    monkeypatch.setattr(score, "load_data", lambda *args, **options: data)
     # What is derived from the records takes most of the time.
     monkeypatch.setattr(score, "write_side_tables", lambda *args: None)
     monkeypatch.setattr(score, "derive", lambda root: SimpleNamespace(board=leaderboard(ExternalStore(root).records())))
@@ -169,7 +169,7 @@ def test_no_other_command_meets_a_model_from_elsewhere(run, declare):
 @pytest.mark.alone
 def test_a_model_runs_in_a_process_of_its_own_and_is_timed(tmp_path, monkeypatch, coded, declare, capsys):
     data = coded()
-    monkeypatch.setattr(score, "load_dataset", lambda *args, **options: data)
+    monkeypatch.setattr(score, "load_data", lambda *args, **options: data)
     good = declare(GOOD, output="scores", **ROWS)
     killed = declare("import os\ndef predict(rows):\n    os._exit(3)\n", name="killed", **ROWS)
     leaving = declare("import sys\nsys.exit('bye')\n", name="leaving", **ROWS)
