@@ -167,6 +167,7 @@ def test_no_other_command_meets_a_model_from_elsewhere(run, declare):
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_a_model_runs_in_a_process_of_its_own_and_is_timed(tmp_path, monkeypatch, coded, declare, capsys):
     data = coded()
     monkeypatch.setattr(score, "load_data", lambda *args, **options: data)
