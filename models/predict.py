@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +20,9 @@ from models.artifacts.save_load import DEFAULT_RESULTS, ArtifactError
 from models.files.atomic import explain
 from models.files.extras import pip_install
 from models.files.streams import errors_naming, one_line, prepare_streams
+from models.inference.annotate import annotate
 from models.inference.blazeface import BlazeFace
+from models.inference.camera import Window, read_camera
 from models.inference.file_types import is_video
 from models.inference.grey_levels import PhotoError
 from models.inference.inputs import Photo, find_files, read_files
@@ -36,6 +38,7 @@ from models.inference.outputs import (
 )
 from models.inference.pipeline import load_models, predict_photos, print_notes
 from models.inference.prediction import Prediction
+from models.inference.stream import Stream
 from models.inference.timeline import seconds_by_person
 from models.inference.video import Span
 
@@ -53,6 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     parser = build_parser()
     args = parser.parse_args(argv)
+    if (args.camera is None) == (not args.sources):
+        parser.error("give pictures or videos, or --camera")
+    if args.camera is not None and (args.plot or args.video):
+        parser.error("--camera: --plot and --video are for files")
     every = args.every if args.every is not None else 0.0 if args.video else 1.0
     try:
         span = Span(every, args.start, args.end)
@@ -63,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always")
             recognizers = load_models(args.model, args.results, args.exact)
         print_notes(caught, recognizers)
-        status = _predict_files(args, span, recognizers)
+        status = _predict_files(args, span, recognizers) if args.sources else _predict_camera(args, recognizers)
         with errors_naming(STANDARD_OUTPUT):
             sys.stdout.flush()
         return status
@@ -90,7 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m models.predict", description="Find the faces in pictures and predict their emotions."
     )
     option = parser.add_argument
-    option("sources", nargs="+", metavar="SOURCE", help="picture, video, folder, 'pattern', or - for standard input")
+    option("sources", nargs="*", metavar="SOURCE", help="picture, video, folder, 'pattern', or - for standard input")
+    option("--camera", nargs="?", type=int, const=0, metavar="N", help="a camera, until Ctrl-C or q (default: 0)")
     option(
         "--model",
         nargs="+",
@@ -157,6 +165,26 @@ def _predict_files(args: argparse.Namespace, span: Span, recognizers: dict[str, 
             if seen:
                 failed |= _report(file, _finish_video(file, seen, args.json, plots, copy, span))
     return int(failed)
+
+
+def _predict_camera(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
+    stream = Stream([*recognizers.values()], args.smoothing, args.whole)
+    stream.name = f"camera {args.camera}"
+    with ExitStack() as stack:
+        write = open_rows(stream.recognizers, stack, args.csv, args.json, args.smoothing)
+        try:
+            window = stack.enter_context(closing(Window()))
+            for frame in stack.enter_context(closing(read_camera(args.camera))):
+                seen = stream.predict(frame)
+                for prediction in seen:
+                    write(prediction)
+                if not window.show(annotate(frame, seen)):
+                    break
+        except KeyboardInterrupt:
+            pass
+        except PhotoError as error:
+            return int(_report(stream.name, [str(error)]))
+    return 0
 
 
 def _finish_video(

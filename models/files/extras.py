@@ -13,6 +13,7 @@ EXTRAS = {
     **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx"), "onnx"),
     "gradio": "demo",
     "av": "video",
+    "cv2": "camera",
     "pyarrow": "parquet",
 }
 

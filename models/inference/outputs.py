@@ -118,6 +118,8 @@ def _line(prediction: Prediction) -> str:
     where = one_line(photo.file)
     if photo.seconds is not None:
         where += f" at {photo.seconds:.1f} s"
+    if prediction.person:
+        where += f"  person {prediction.person}"
     if face:
         where += f"  {face.left:.0f},{face.top:.0f} {face.width:.0f}x{face.height:.0f}"
     if not prediction.probabilities:

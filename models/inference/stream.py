@@ -55,6 +55,7 @@ class Stream:
         results: str | Path = DEFAULT_RESULTS,
         exact: bool = False,
     ) -> None:
+        self.name = ""  # in the column `file`
         self.recognizers = load_models(model, results, exact)
         self.people = People(smoothing)
         self._detector = None if whole else BlazeFace()
@@ -85,6 +86,6 @@ class Stream:
         image = read_photo(frame)
         with self._lock:
             seconds = time.monotonic() - self._began if seconds is None else seconds
-            photo = Photo("", image, self._frames, seconds)
+            photo = Photo(self.name, image, self._frames, seconds)
             self._frames += 1
             return list(predict_photos([photo], self.recognizers, self._detector, True, people=self.people))
