@@ -37,6 +37,7 @@ def test_brightness_does_not_count():
         np.testing.assert_allclose(network(faces + 60), network(faces), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_fitted_one_comes_back_from_a_file_of_half_the_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "STAGES", ((16, 1), (32, 1)))  # which is quick to train
     fitted = recipe.cnn_large().set_params(epochs=1, batch_size=8, precision="float32")

@@ -209,6 +209,7 @@ def test_the_test_of_several_seeds_is_the_same_in_both_orders():
     assert gap == pytest.approx(500 * (1.9 - 1.8) / 3)
 
 
+@pytest.mark.slow
 def test_methods_are_called_different_for_their_seeds_less_often_than_by_one_training():
     rng, found = np.random.default_rng(0), []
     for _ in range(40):
