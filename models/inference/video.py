@@ -105,7 +105,7 @@ def draw_video(file: str, target: Path, draw: Draw, span: Span = EACH_SECOND) ->
                     elif packet.pts is not None:
                         _copy_sound(packet, heard, copy, span)
     finally:
-        if partial.is_file() and partial.stat().st_size:
+        if partial.is_file():  # from its first frame on
             partial.replace(target)
 
 
@@ -166,7 +166,6 @@ def _copy_opened(path: Path) -> Iterator[Any]:
     except ValueError:
         copy = None
     if copy is None or "h264" not in copy.supported_codecs:
-        path.unlink(missing_ok=True)
         raise PhotoError(f"{path.suffix or 'no suffix'} holds no H.264: take .mp4 or .mkv")
     with copy:
         yield copy
