@@ -44,6 +44,7 @@ setup(
         "benchmark.external": ["tools/*.toml"],
         "benchmark.report": ["*.html", "*.css", "*.js"],
         "models.inference": ["blazeface.*"],
+        "models.page": ["*.html", "*.css", "*.js", "*.jpg"],
         **DEFAULT,
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -59,8 +60,8 @@ def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A headless Chromium with a camera that shows no face."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium with a camera that shows two drawn faces, which move."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     path = next(filter(None, map(shutil.which, names)), None)
@@ -69,9 +70,28 @@ def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         arguments += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        arguments += [f"--use-file-for-fake-video-capture={_two_faces(tmp_path_factory.mktemp('camera'))}"]
         chromium = started.chromium.launch(executable_path=path, args=arguments)
         yield chromium
         chromium.close()
+
+
+def _two_faces(folder: Path) -> Path:
+    """Write two seconds of what the browser's camera shows, again and again."""
+    import numpy as np
+    from PIL import Image
+
+    from benchmark.data.synthetic import draw_face
+
+    faces = [draw_face(emotion, np.random.default_rng(0), clean=True) for emotion in ("Happy", "Surprise")]
+    with (folder / "faces.mjpeg").open("wb") as file:
+        for shift in 20 * np.sin(np.linspace(0, 2 * np.pi, 40, endpoint=False)):
+            frame = Image.new("RGB", (640, 480), "teal")
+            for left, face in zip((60, 380), faces, strict=True):
+                large = Image.fromarray(face).resize((200, 200), Image.Resampling.BICUBIC)
+                frame.paste(large, (round(left + shift), 140))
+            frame.save(file, "JPEG")
+    return folder / "faces.mjpeg"
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups in this hook

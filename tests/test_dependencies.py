@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("train", "onnx", "fast", "fetch", "video", "parquet", "demo", "cluster")
+EXTRAS = ("train", "onnx", "fast", "fetch", "video", "parquet", "cluster")
 FREE = re.compile(
     r"MIT|BSD|Apache|Python Software Foundation|PSF|MPL|Mozilla|ISC|Zlib|HPND|Unlicense|The Unlicense", re.I
 )

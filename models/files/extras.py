@@ -11,7 +11,6 @@ EXTRAS = {
     **dict.fromkeys(("tensorflow", "xgboost"), "train"),
     "matplotlib": "plot",
     **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx"), "onnx"),
-    "gradio": "demo",
     "av": "video",
     "cv2": "camera",
     "pyarrow": "parquet",

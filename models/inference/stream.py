@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 from threading import Lock
@@ -57,11 +58,22 @@ class Stream:
     ) -> None:
         self.name = ""  # in the column `file`
         self.recognizers = load_models(model, results, exact)
+        self.whole = whole
+        self._detector = BlazeFace()
+        self._lock = Lock()
+        self._begin(smoothing)
+
+    def fresh(self, smoothing: float = 0.0, whole: bool = False) -> Stream:
+        """Return a stream that has seen nobody yet, with the same models, detector and lock, for other frames."""
+        stream = copy.copy(self)
+        stream.whole = whole
+        stream._begin(smoothing)
+        return stream
+
+    def _begin(self, smoothing: float) -> None:
         self.people = People(smoothing)
-        self._detector = None if whole else BlazeFace()
         self._frames = 0
         self._began = time.monotonic()
-        self._lock = Lock()
 
     def __call__(self, frame: Any, seconds: float | None = None) -> pd.DataFrame:
         """Return the rows of a frame, as `models.predict_images` does.
@@ -88,4 +100,5 @@ class Stream:
             seconds = time.monotonic() - self._began if seconds is None else seconds
             photo = Photo(self.name, image, self._frames, seconds)
             self._frames += 1
-            return list(predict_photos([photo], self.recognizers, self._detector, True, people=self.people))
+            detector = None if self.whole else self._detector
+            return list(predict_photos([photo], self.recognizers, detector, True, people=self.people))

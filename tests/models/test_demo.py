@@ -1,4 +1,4 @@
-"""The page to try models on: what it says, and in a real browser that it keeps and sends nothing."""
+"""The page in a real browser, whose camera shows drawn faces: what it says, and that it stores and sends nothing."""
 
 import errno
 import io
@@ -15,88 +15,55 @@ import pytest
 from PIL import Image
 
 from benchmark.data.synthetic import draw_face
-from models import EMOTIONS
 from models.artifacts.save_load import save
-from models.demo import main, predict_upload
-from models.inference.crop import Face
+from models.demo import main
 from models.registry import recognizers
 
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
-# Cleaned every second, so that no test waits two minutes.
-SERVE = "import sys, models.demo; models.demo.CLEANING = (1, 5); sys.exit(models.demo.main())"
-OFFLINE = Path(__file__).parents[1] / "offline"
+ROOT = Path(__file__).parents[2]
+# From the moment that the page is served on, each file that is opened for writing is told. Time for who is who passes
+# at a twentieth, so that a slow machine loses nobody.
+SERVE = """
+import os, sys, time, types, models.demo, models.inference.stream, models.page.server
+
+models.inference.stream.time = types.SimpleNamespace(monotonic=lambda: time.monotonic() / 20)
+
+def tell(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and arguments[0] != os.devnull:
+        if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            print("wrote", *arguments, file=sys.stderr, flush=True)
+
+serve = models.page.server.PageServer.serve_forever
+models.page.server.PageServer.serve_forever = lambda server: (sys.addaudithook(tell), serve(server))
+sys.exit(models.demo.main())
+"""
+# Before the page's own script: each answer takes a fifth of a second longer, and requests are counted.
+SLOW = """
+const real = window.fetch;
+window.counts = { sent: 0, open: 0, most: 0 };
+window.fetch = async (...request) => {
+  counts.sent += 1;
+  counts.most = Math.max(counts.most, ++counts.open);
+  await new Promise((done) => setTimeout(done, 200));
+  try { return await real(...request); } finally { counts.open -= 1; }
+};
+"""
+REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{name}'))"
+MINUTE = 60_000
 
 
-class TwoFaces:
-    scale, shift = 1.0, 0.0
-
-    def detect(self, photo):
-        return [Face(10, 10, 48, 48, 0.9), Face(80, 20, 48, 48, 0.8)]
-
-
-class NoFaces:
-    def detect(self, photo):
-        return []
-
-
-class AtTheEdge:
-    scale, shift = 1.0, 0.0
-
-    def detect(self, photo):
-        return [Face(-100, 1000, 400, 400, 0.9)]
-
-
-class Fixed:
-    """Says Fear for every face."""
-
-    classes_ = np.arange(7)
-
-    def predict_proba(self, X):
-        return np.tile([0.05, 0.05, 0.6, 0.1, 0.05, 0.05, 0.1], (len(X), 1))
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def photo():
-    picture = np.full((200, 300), 110, np.uint8)
+    picture = Image.new("RGB", (300, 200), "teal")
     face = Image.fromarray(draw_face("Happy", np.random.default_rng(0), clean=True))
-    picture[20:180, 70:230] = np.asarray(face.resize((160, 160), Image.Resampling.BICUBIC))
-    return picture
+    picture.paste(face.resize((160, 160), Image.Resampling.BICUBIC), (70, 20))
+    return png(picture)
 
 
-@pytest.fixture
-def path(photo, tmp_path):
-    path = tmp_path / "photo.png"
-    Image.fromarray(photo).save(path)
-    return str(path)
-
-
-def test_every_face_has_a_box_and_the_probabilities_of_every_model(path):
-    summary, (shown, boxes), probabilities = predict_upload(path, {"one": Fixed(), "two": Fixed()}, TwoFaces())
-    assert summary == "2 faces."
-    assert shown.size == (300, 200)
-    assert boxes == [((10, 10, 58, 58), "Face 1"), ((80, 20, 128, 68), "Face 2")]
-    assert [list(each) for each in probabilities] == [["one", "two"]] * 2
-    for each in probabilities:
-        assert list(each["two"]) == list(EMOTIONS) and max(each["two"], key=each["two"].get) == "Fear"
-    assert not Path(path).exists(), "the photo is deleted"
-
-
-def test_boxes_lie_in_the_reduced_photo(tmp_path):
-    path = tmp_path / "large.png"
-    Image.new("L", (2400, 1200), 90).save(path)
-    _, (shown, boxes), _ = predict_upload(str(path), {"one": Fixed()}, AtTheEdge())
-    assert shown.size == (1200, 600)
-    assert boxes == [((0, 500, 150, 700), "Face 1")]
-
-
-def test_no_face_is_said_and_no_emotion_made_up(path):
-    summary, (_, boxes), probabilities = predict_upload(path, {"one": Fixed()}, NoFaces())
-    assert (summary, boxes, probabilities) == ("No face found.", [], [])
-
-
-def test_the_whole_photo_is_taken_where_that_is_asked_for(path):
-    summary, (_, boxes), probabilities = predict_upload(path, {"one": Fixed()}, None)
-    assert (summary, boxes, len(probabilities)) == ("1 face.", [], 1)
+def png(image, form="PNG"):
+    file = io.BytesIO()
+    image.save(file, form)
+    return file.getvalue()
 
 
 def test_a_missing_model_is_an_error(tmp_path, capsys):
@@ -108,15 +75,15 @@ def test_a_missing_model_is_an_error(tmp_path, capsys):
     ("error", "words"),
     [
         (OSError(errno.EADDRINUSE, "Address already in use"), "Address already in use: give another --host or --port"),
-        (OSError("Cannot find empty port"), "Cannot find empty port"),
         (PermissionError(errno.EACCES, "Permission denied", "x\ny.h5"), r"x\ny.h5: Permission denied: change its perm"),
+        (ModuleNotFoundError("no", name="keras"), "needs keras: pip install 'fer-benchmark[train]'"),
     ],
 )
 def test_what_the_system_refuses_is_said_with_its_advice(monkeypatch, capsys, error, words):
     def fail(*args, **options):
         raise error
 
-    monkeypatch.setattr("models.demo.load_models", fail)
+    monkeypatch.setattr("models.demo.Stream", fail)
     assert main([]) == 2
     assert words in capsys.readouterr().err
 
@@ -129,115 +96,183 @@ def test_a_place_that_cannot_be_served_on_is_said_at_once(capsys):
 
 
 @pytest.fixture(scope="module")
-def served(faces, tmp_path_factory):
-    """The address of a page with a small model, served by a process of its own, and the folder for its files."""
-    pytest.importorskip("gradio", reason="needs Gradio: pip install 'fer-benchmark[demo]'")
+def address(faces, tmp_path_factory):
+    """The page with a small model, from a process of its own, which must reach no other machine and write no file."""
     folder = tmp_path_factory.mktemp("demo")
     (folder / "tmp").mkdir()
     split = faces["Training"].sample(50)
-    save(
-        recognizers()["majority"].make().fit(split.X, split.y, validation=(split.X, split.y)),
-        folder,
-        "majority",
-        {"recognizer": "majority"},
-    )
+    model = recognizers()["majority"].make().fit(split.X, split.y, validation=(split.X, split.y))
+    save(model, folder, "majority", {"recognizer": "majority"})
+    own = {"PYTHONPATH": f"{ROOT / 'tests' / 'offline'}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, "--model", str(folder / "majority.joblib")],
-            env={**os.environ, "PYTHONPATH": f"{OFFLINE}{os.pathsep}.", "TMPDIR": str(folder / "tmp")},
+            env={**os.environ, **own, "TMPDIR": str(folder / "tmp")},
+            cwd=folder / "tmp",
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    address = None
-    for _ in range(600):
-        address = re.search(r"http://127\.0\.0\.1:\d+", (folder / "log").read_text())
-        if address or process.poll() is not None:
-            break
+    found, end = None, time.monotonic() + 120
+    while not found and process.poll() is None and time.monotonic() < end:
         time.sleep(0.1)
-    if not address:
+        found = re.search(r"http://127\.0\.0\.1:\d+", (folder / "log").read_text())
+    if not found:
         pytest.fail((folder / "log").read_text())
-    yield address.group(), folder
+    yield found.group()
     process.terminate()
     process.wait()
-    assert "asked for" not in (folder / "log").read_text(), "the process asked for a foreign host"
+    log = (folder / "log").read_text()
+    assert "asked for" not in log, "the process asked for a foreign host"
+    assert "wrote" not in log and not list((folder / "tmp").iterdir()), "the process wrote a file"
 
 
 @pytest.fixture
-def open_page(browser, served):
-    """Open the page; fail at the end if anything was asked of elsewhere."""
-    asked, contexts = [], []
+def open_page(browser, address):
+    """Open the page; fail at the end if anything was asked of elsewhere or went wrong."""
+    asked, problems, contexts = [], [], []
 
-    def opened(size="wide"):
+    def opened(size="wide", script=""):
         width, height = SIZES[size]
         context = browser.new_context(viewport={"width": width, "height": height}, permissions=["camera"])
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(MINUTE)
+        page.add_init_script(script)
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(served[0])
-        page.wait_for_selector("input[type=file]", state="attached")
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(address)
+        page.locator("#choose").wait_for()
         return page
 
     yield opened
-    assert {url for url in asked if not url.startswith((served[0], "data:", "blob:"))} == set()
+    assert {url for url in asked if not url.startswith((address, "data:"))} == set()
+    assert problems == []
     for context in contexts:
         context.close()
 
 
-def kept(served, pattern="*"):
-    """Return the pictures that are left on disk."""
-    return [path for path in (served[1] / "tmp").rglob(pattern) if path.is_file() and path.stat().st_size]
-
-
-def assert_nothing_is_kept(served, name):
-    """Check that the photo is gone at once, and soon what the page shows of it."""
-    assert not kept(served, name)
-    end = time.monotonic() + 20
-    while kept(served) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not kept(served)
-
-
 def said(page, words):
     """Wait until the page says so."""
-    page.wait_for_function(
-        "words => [...document.querySelectorAll('textarea')].some(each => each.value.includes(words))", arg=words
-    )
+    page.locator("#status").get_by_text(words).wait_for()
 
 
-def upload(page, name, content):
-    page.locator("input[type=file]").first.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+def upload(page, content, name="face.png"):
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": content})
 
 
-def png(image):
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+def labels(page):
+    """Return the numbers on the boxes."""
+    return sorted(text.split()[0] for text in page.locator(".box span").all_inner_texts())
+
+
+def fits(page, size):
+    return page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
-def test_an_uploaded_face_is_answered_and_nothing_is_kept(open_page, served, photo, size):
+def test_a_photo_is_answered_beside_it(open_page, photo, size):
     page = open_page(size)
-    upload(page, "face.png", png(Image.fromarray(photo)))
+    assert fits(page, size)
+    upload(page, photo)
     said(page, "1 face.")
-    page.get_by_text("Face 1: majority").wait_for()
-    assert page.get_by_test_id("label-output-value").inner_text() == "Happy"
-    page.wait_for_function("[...document.images].filter(each => each.naturalWidth == 300).length == 2")
-    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-    assert_nothing_is_kept(served, "face.png")
+    assert page.locator(".box").inner_text().startswith("1 Happy 0.")
+    assert page.locator(".face .row").count() == 7
+    assert page.locator(".face .is-first").inner_text().startswith("Happy")
+    assert page.evaluate("[...picture.getContext('2d').getImageData(2, 2, 1, 1).data]") == [0, 128, 128, 255]
+    assert fits(page, size)
+    box, shown = (page.locator(name).bounding_box() for name in (".box", "#picture"))
+    assert box["width"] / shown["width"] == pytest.approx(140 / 300, abs=0.15)
+    page.get_by_label("The picture is one face").check()
+    page.locator(".box").wait_for(state="detached")
+    said(page, "1 face.")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_text("Drop a photo here").wait_for()
+    assert page.locator(".face").count() == 0
 
 
 @pytest.mark.slow
-def test_the_webcam_is_answered_and_nothing_is_kept(open_page, served):
+@pytest.mark.parametrize("event", ["paste", "drop"])
+def test_a_photo_may_be_pasted_or_dropped_and_there_is_an_example(open_page, photo, event):
     page = open_page()
-    page.get_by_text("Click to Access Webcam").click()
-    # Before its first frame the camera has no picture to take.
-    page.wait_for_function(
-        "document.querySelector('video')?.readyState >= 2 && document.querySelector('video').videoWidth"
+    page.get_by_role("button", name="Try the example").click()
+    said(page, "1 face.")
+    page.evaluate(
+        """([event, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "face.png", { type: "image/png" }));
+            const Event = event === "paste" ? ClipboardEvent : DragEvent;
+            const name = event === "paste" ? "clipboardData" : "dataTransfer";
+            document.body.dispatchEvent(new Event(event, { [name]: data, bubbles: true }));
+        }""",
+        [event, list(photo)],
     )
-    page.get_by_label("capture photo").click()
-    said(page, "No face found")
-    assert_nothing_is_kept(served, "*.png")
+    page.wait_for_function(
+        "() => document.getElementById('picture').height * 3 === document.getElementById('picture').width * 2"
+    )
+    said(page, "1 face.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES)
+def test_the_camera_is_answered_frame_by_frame(open_page, size):
+    page = open_page(size, SLOW)
+    page.get_by_role("button", name="Start the camera").click()
+    said(page, "2 people.")
+    assert labels(page) == ["1", "2"]
+    assert page.locator(".face h2").all_inner_texts() == ["Person 1", "Person 2"]
+    before = page.evaluate("picture.toDataURL()")
+    page.wait_for_function("before => document.getElementById('picture').toDataURL() !== before", arg=before)
+    page.locator("#rate").get_by_text(re.compile(r"^\d+(\.\d)? frames a second$")).wait_for()
+    page.wait_for_function("() => counts.sent >= 12")
+    assert labels(page) == ["1", "2"]
+    assert fits(page, size)
+    counts, shown = page.evaluate("[counts, video.getVideoPlaybackQuality().totalVideoFrames]")
+    assert counts["most"] == 1 and shown > counts["sent"], "frames in between are dropped: none waits"
+    page.get_by_role("button", name="Stop the camera").click()
+    page.get_by_text("Drop a photo here").wait_for()
+    assert page.evaluate("video.srcObject") is None
+
+
+@pytest.mark.slow
+def test_people_are_new_after_a_reload_and_in_another_window(open_page):
+    page, other = open_page(), open_page()
+    for each in (page, other, page):
+        if each is page:
+            page.reload()
+        each.get_by_role("button", name="Start the camera").click()
+        said(each, "2 people.")
+        assert labels(each) == ["1", "2"]
+
+
+@pytest.mark.slow
+def test_averaging_is_on_and_can_be_changed_and_turned_off(open_page):
+    page = open_page()
+    with page.expect_request("**/frame?*smoothing=0.5"):
+        page.get_by_role("button", name="Start the camera").click()
+    said(page, "2 people.")
+    for seconds, words in (("1.5", "1.5 seconds"), ("0", "off")):
+        with page.expect_request(f"**/frame?*smoothing={seconds}"):
+            page.get_by_label("Average over").fill(seconds)
+        assert page.locator("#seconds").inner_text() == words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (REFUSED.format(name="NotAllowedError"), "The browser may not use the camera. Allow it"),
+        (REFUSED.format(name="NotFoundError"), "There is no camera. Connect one"),
+        (REFUSED.format(name="NotReadableError"), "The camera is in use. Close the program"),
+        ("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })", "only to pages of its own machine"),
+        ("window.fetch = () => Promise.reject(new TypeError())", "The program behind this page does not answer"),
+    ],
+)
+def test_a_camera_that_cannot_be_used_is_said(open_page, script, words):
+    page = open_page(script=script)
+    page.get_by_role("button", name="Start the camera").click()
+    said(page, words)
+    assert page.get_by_role("button", name="Start the camera").is_visible()
 
 
 @pytest.mark.slow
@@ -245,23 +280,12 @@ def test_junk_and_bombs_get_a_message_and_the_page_lives_on(open_page, photo):
     page = open_page()
     for name, content, words in (
         ("junk.png", b"junk", "not an image that Pillow reads"),
-        ("cut.png", png(Image.fromarray(photo))[:2000], "damaged"),
+        ("cut.png", photo[:500], "damaged"),
         ("bomb.png", png(Image.new("1", (8000, 8000))), "8000x8000 pixels"),
-        ("empty.png", png(Image.new("L", (300, 300))), "No face found"),
+        ("large.png", b"x" * 21_000_000, "larger than 20 MB"),
+        ("empty.png", png(Image.new("L", (300, 300))), "No face found. If the picture is one face"),
+        ("face.tif", png(Image.open(io.BytesIO(photo)), "TIFF"), "1 face."),
+        ("face.png", photo, "1 face."),
     ):
-        upload(page, name, content)
+        upload(page, content, name)
         said(page, words)
-    upload(page, "face.png", png(Image.fromarray(photo)))
-    said(page, "1 face.")
-
-
-def test_uploads_are_limited_by_page_and_server(open_page, served, tmp_path):
-    import httpx
-
-    page = open_page()
-    large = tmp_path / "large.png"
-    large.write_bytes(b"x" * 21_000_000)
-    page.locator("input[type=file]").first.set_input_files(large)
-    page.wait_for_function("document.body.innerText.includes('maximum allowed size')")
-    answer = httpx.post(f"{served[0]}/gradio_api/upload", files={"files": large.read_bytes()}, timeout=60)
-    assert answer.status_code == 413
