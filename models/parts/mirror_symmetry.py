@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils.extmath import randomized_svd
 
 from models.parts.patch_codebook import PatchCodebook
@@ -14,20 +16,36 @@ from models.parts.rbf_svm import BLOCK, pairwise_coefficients, svc_class
 SVD_ROUNDS = 3
 SMALLEST_SPREAD = 0.01  # of the mean one, for values that are nearly always 0
 STEPS = 15  # few, so that the file is compressed well
-Rounded = tuple[NDArray[np.int8], NDArray[np.float32]]
 
 
-def rounded(rows: NDArray[np.floating]) -> Rounded:
-    """Round each row, of shape (n_values,), to whole multiples of 1 / `STEPS` of its largest absolute value.
+class RoundedRows:
+    """Rows of shape (n_values,), each rounded to whole multiples of 1 / `STEPS` of its largest absolute value.
 
-    Returns
-    -------
-    tuple of ndarray of shape (n_rows, n_values), dtype int8, and ndarray of shape (n_rows, 1), dtype float32
-        The multiples and the steps; their product is the rounded rows.
+    Attributes
+    ----------
+    multiples : ndarray of shape (n_rows, n_values), dtype int8
+        All that is saved, with `step`.
+    step : ndarray of shape (n_rows, 1), dtype float32
     """
-    step = np.abs(rows).max(axis=1, keepdims=True, initial=0) / STEPS
-    step = np.where(step > 0, step, 1).astype(np.float32)
-    return np.rint(rows / step).astype(np.int8), step
+
+    def __init__(self, rows: NDArray[np.floating]) -> None:
+        step = np.abs(rows).max(axis=1, keepdims=True, initial=0) / STEPS
+        self.step = np.where(step > 0, step, 1).astype(np.float32)
+        self.multiples = np.rint(rows / self.step).astype(np.int8)
+
+    @cached_property
+    def values(self) -> NDArray[np.float32]:
+        """The rounded rows."""
+        return np.multiply(self.multiples, self.step)
+
+    def columns(self, chosen: NDArray[np.bool_]) -> RoundedRows:
+        """Return the rows with the chosen values alone, of the same steps."""
+        rows = copy(self)
+        rows.multiples = self.multiples[:, chosen]
+        return rows
+
+    def __getstate__(self) -> dict[str, NDArray]:
+        return {"multiples": self.multiples, "step": self.step}
 
 
 class MirroredPCA(BaseEstimator):
@@ -89,7 +107,7 @@ class MirroredPCA(BaseEstimator):
         largest_first = np.sort(np.concatenate([values for values, _ in decompositions]))[::-1]
         least = largest_first[min(self.n_components, len(largest_first)) - 1]
         scale = np.sqrt((largest_first[largest_first >= least] ** 2).sum() / len(X))
-        self.even_, self.odd_ = (rounded(vectors[values >= least] / scale) for values, vectors in decompositions)
+        self.even_, self.odd_ = (RoundedRows(vectors[values >= least] / scale) for values, vectors in decompositions)
         return self._project(even, odd)
 
     def transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -103,7 +121,7 @@ class MirroredPCA(BaseEstimator):
     def _project(
         self, even: NDArray[np.float32], odd: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return even @ np.multiply(*self.even_).T, odd @ np.multiply(*self.odd_).T
+        return even @ self.even_.values.T, odd @ self.odd_.values.T
 
 
 class MirroredRbfSVM(BaseEstimator):
@@ -138,8 +156,8 @@ class MirroredRbfSVM(BaseEstimator):
     ) -> MirroredRbfSVM:
         """Fit on components as `MirroredPCA` gives them, codes `y` 0..n_classes-1 and a weight a face."""
         n_faces = len(y)
-        components = rounded(even.T), rounded(odd.T)
-        even, odd = (np.multiply(*part).T for part in components)
+        components = RoundedRows(even.T), RoundedRows(odd.T)
+        even, odd = (part.values.T for part in components)
         rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
         self.gamma_ = float(self.gamma / rows.var(axis=0).sum())
         svc = svc_class()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
@@ -150,18 +168,18 @@ class MirroredRbfSVM(BaseEstimator):
         is_support = both.any(axis=1)
         self.coefficients_ = both[is_support]
         self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
-        self.even_, self.odd_ = ((multiples[:, is_support], step) for multiples, step in components)
+        self.even_, self.odd_ = (part.columns(is_support) for part in components)
+        self.squares_ = (rows[:n_faces][is_support] ** 2).sum(axis=1)
         return self
 
     def decision_function(self, even: NDArray[np.float32], odd: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the decision value of every pair of classes, as `models.parts.rbf_svm.RbfSVM` does."""
-        even_vectors, odd_vectors = np.multiply(*self.even_).T, np.multiply(*self.odd_).T
         blocks = []
         for start in range(0, len(even), BLOCK):
             block = slice(start, start + BLOCK)
-            kernel = rbf_kernel(odd[block], odd_vectors, self.gamma_) + rbf_kernel(
-                odd[block], -odd_vectors, self.gamma_
-            )
-            kernel *= rbf_kernel(even[block], even_vectors, self.gamma_)
+            squares = (even[block] ** 2).sum(axis=1) + (odd[block] ** 2).sum(axis=1)
+            apart = 2 * even[block] @ self.even_.values - squares[:, None] - self.squares_
+            turned = 2 * odd[block] @ self.odd_.values
+            kernel = np.exp(self.gamma_ * (apart + turned)) + np.exp(self.gamma_ * (apart - turned))
             blocks.append(kernel @ self.coefficients_)
         return np.concatenate(blocks) + self.intercepts_
