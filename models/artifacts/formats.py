@@ -83,7 +83,7 @@ def write_artifact(recognizer: Any, path: Path, trusted_types: Collection[str] =
     """
     suffix = split_suffix(path)[1]
     if suffix == JOBLIB:
-        joblib.dump(recognizer, path, compress=3)
+        joblib.dump(recognizer, path, compress=6)
     elif suffix == SKOPS:
         write_skops(recognizer, path, trusted_types)
     elif suffix == HDF5:

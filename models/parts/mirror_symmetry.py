@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -12,40 +9,11 @@ from sklearn.utils.extmath import randomized_svd
 
 from models.parts.patch_codebook import PatchCodebook
 from models.parts.rbf_svm import BLOCK, pairwise_coefficients, svc_class
+from models.parts.rounded_rows import RoundedRows
 
 SVD_ROUNDS = 3
 SMALLEST_SPREAD = 0.01  # of the mean one, for values that are nearly always 0
-STEPS = 15  # few, so that the file is compressed well
-
-
-class RoundedRows:
-    """Rows of shape (n_values,), each rounded to whole multiples of 1 / `STEPS` of its largest absolute value.
-
-    Attributes
-    ----------
-    multiples : ndarray of shape (n_rows, n_values), dtype int8
-        All that is saved, with `step`.
-    step : ndarray of shape (n_rows, 1), dtype float32
-    """
-
-    def __init__(self, rows: NDArray[np.floating]) -> None:
-        step = np.abs(rows).max(axis=1, keepdims=True, initial=0) / STEPS
-        self.step = np.where(step > 0, step, 1).astype(np.float32)
-        self.multiples = np.rint(rows / self.step).astype(np.int8)
-
-    @cached_property
-    def values(self) -> NDArray[np.float32]:
-        """The rounded rows."""
-        return np.multiply(self.multiples, self.step)
-
-    def columns(self, chosen: NDArray[np.bool_]) -> RoundedRows:
-        """Return the rows with the chosen values alone, of the same steps."""
-        rows = copy(self)
-        rows.multiples = self.multiples[:, chosen]
-        return rows
-
-    def __getstate__(self) -> dict[str, NDArray]:
-        return {"multiples": self.multiples, "step": self.step}
+STEPS = 15  # up to the largest value of a row: few, so that the file is compressed well
 
 
 class MirroredPCA(BaseEstimator):
@@ -107,7 +75,9 @@ class MirroredPCA(BaseEstimator):
         largest_first = np.sort(np.concatenate([values for values, _ in decompositions]))[::-1]
         least = largest_first[min(self.n_components, len(largest_first)) - 1]
         scale = np.sqrt((largest_first[largest_first >= least] ** 2).sum() / len(X))
-        self.even_, self.odd_ = (RoundedRows(vectors[values >= least] / scale) for values, vectors in decompositions)
+        self.even_, self.odd_ = (
+            RoundedRows(vectors[values >= least] / scale, STEPS) for values, vectors in decompositions
+        )
         return self._project(even, odd)
 
     def transform(self, X: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -156,7 +126,7 @@ class MirroredRbfSVM(BaseEstimator):
     ) -> MirroredRbfSVM:
         """Fit on components as `MirroredPCA` gives them, codes `y` 0..n_classes-1 and a weight a face."""
         n_faces = len(y)
-        components = RoundedRows(even.T), RoundedRows(odd.T)
+        components = RoundedRows(even.T, STEPS), RoundedRows(odd.T, STEPS)
         even, odd = (part.values.T for part in components)
         rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
         self.gamma_ = float(self.gamma / rows.var(axis=0).sum())
@@ -169,7 +139,6 @@ class MirroredRbfSVM(BaseEstimator):
         self.coefficients_ = both[is_support]
         self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
         self.even_, self.odd_ = (part.columns(is_support) for part in components)
-        self.squares_ = (rows[:n_faces][is_support] ** 2).sum(axis=1)
         return self
 
     def decision_function(self, even: NDArray[np.float32], odd: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -178,7 +147,7 @@ class MirroredRbfSVM(BaseEstimator):
         for start in range(0, len(even), BLOCK):
             block = slice(start, start + BLOCK)
             squares = (even[block] ** 2).sum(axis=1) + (odd[block] ** 2).sum(axis=1)
-            apart = 2 * even[block] @ self.even_.values - squares[:, None] - self.squares_
+            apart = 2 * even[block] @ self.even_.values - squares[:, None] - (self.even_.squares + self.odd_.squares)
             turned = 2 * odd[block] @ self.odd_.values
             kernel = np.exp(self.gamma_ * (apart + turned)) + np.exp(self.gamma_ * (apart - turned))
             blocks.append(kernel @ self.coefficients_)

@@ -7,9 +7,11 @@ import importlib.util
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.metrics.pairwise import rbf_kernel
+
+from models.parts.rounded_rows import RoundedRows
 
 BLOCK = 512  # rows whose kernel is in memory at once
+STEPS = 127  # up to the largest value of all
 
 
 class RbfSVM(BaseEstimator):
@@ -17,7 +19,8 @@ class RbfSVM(BaseEstimator):
 
     The fit is scikit-learn's `SVC`, or scikit-learn-intelex's where that is installed: the same machine within the
     solver's tolerance, many times faster. The file of a fitted machine needs neither of them, and a batch is evaluated
-    as kernel matrix times coefficients, on all cores, where libsvm goes face by face.
+    as kernel matrix times coefficients, on all cores, where libsvm goes face by face. The vectors are rounded to eight
+    bits before the fit, so that the support vectors of the file are those of the fit.
 
     Parameters
     ----------
@@ -41,11 +44,13 @@ class RbfSVM(BaseEstimator):
 
     def fit(self, X: NDArray[np.float32], y: NDArray[np.intp], sample_weight: NDArray[np.float64]) -> RbfSVM:
         """Fit on vectors `X` of shape (n, n_features) with codes `y` 0..n_classes-1 and a weight a row."""
+        columns = RoundedRows(X.T, STEPS, common_step=True)
+        X = columns.values.T
         self.gamma_ = float(self.gamma or 1.0 / (X.shape[1] * X.var()))
         svc = svc_class()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")
         svc.fit(X, y, sample_weight=sample_weight)
         self.n_classes_ = len(svc.classes_)
-        self.support_vectors_ = np.asarray(svc.support_vectors_, dtype=np.float32)
+        self.support_vectors_ = columns.columns(svc.support_)
         self.coefficients_ = pairwise_coefficients(svc.dual_coef_, svc.n_support_).astype(np.float32)
         self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
         return self
@@ -55,10 +60,11 @@ class RbfSVM(BaseEstimator):
 
         Pairs (i, j), i < j, in lexicographic order; positive values speak for i.
         """
-        blocks = [
-            rbf_kernel(X[start : start + BLOCK], self.support_vectors_, self.gamma_) @ self.coefficients_
-            for start in range(0, len(X), BLOCK)
-        ]
+        vectors, blocks = self.support_vectors_, []
+        for start in range(0, len(X), BLOCK):
+            block = X[start : start + BLOCK]
+            distances = (block**2).sum(axis=1)[:, None] + vectors.squares - 2 * block @ vectors.values
+            blocks.append(np.exp(-self.gamma_ * distances) @ self.coefficients_)
         return np.concatenate(blocks) + self.intercepts_
 
 
@@ -89,7 +95,7 @@ def pairwise_coefficients(dual_coef: NDArray, n_support: NDArray) -> NDArray:
     ends = np.cumsum(n_support)
     groups = [slice(end - count, end) for end, count in zip(ends, n_support, strict=True)]
     pairs = [(i, j) for i in range(len(groups)) for j in range(i + 1, len(groups))]
-    columns = np.zeros((dual_coef.shape[1], len(pairs)))
+    columns = np.zeros((dual_coef.shape[1], len(pairs)), order="F")  # a pair after the other is compressed better
     for column, (i, j) in enumerate(pairs):
         columns[groups[i], column] = dual_coef[j - 1, groups[i]]
         columns[groups[j], column] = dual_coef[i, groups[j]]

@@ -1,5 +1,6 @@
 """What is particular to one recognizer."""
 
+import pickle
 from itertools import combinations
 
 import numpy as np
@@ -12,7 +13,8 @@ from models.artifacts.save_load import save
 from models.networks.cpu import has_bfloat16, processor
 from models.networks.keras_import import import_keras
 from models.parts.pairwise_coupling import PairwiseCalibrator, couple_pairwise
-from models.parts.rbf_svm import RbfSVM, pairwise_coefficients
+from models.parts.rbf_svm import STEPS, RbfSVM, pairwise_coefficients
+from models.parts.rounded_rows import RoundedRows
 from models.recognizers.cnn import CNN
 from models.registry import recognizers
 
@@ -116,8 +118,20 @@ def blobs():
 def test_svm_decides_as_scikit_learn(blobs):
     X, y, weight = blobs
     machine = RbfSVM(C=2).fit(X, y, weight)
-    expected = SVC(C=2, gamma=machine.gamma_, decision_function_shape="ovo").fit(X, y, sample_weight=weight)
+    rounded = RoundedRows(X.T, STEPS, common_step=True).values.T
+    expected = SVC(C=2, gamma=machine.gamma_, decision_function_shape="ovo").fit(rounded, y, sample_weight=weight)
     np.testing.assert_allclose(machine.decision_function(X), expected.decision_function(X), atol=5e-3)
+
+
+def test_what_svm_saves_is_in_eight_bits_and_decides_the_same(blobs):
+    X, y, weight = blobs
+    machine = RbfSVM(C=2).fit(X, y, weight)
+    assert machine.support_vectors_.multiples.dtype == np.int8
+    assert machine.support_vectors_.multiples.shape == (5, len(machine.coefficients_))
+    loaded = pickle.loads(pickle.dumps(machine))
+    np.testing.assert_array_equal(loaded.decision_function(X), machine.decision_function(X))
+    alone = np.concatenate([machine.decision_function(X[place : place + 1]) for place in range(5)])
+    np.testing.assert_allclose(alone, machine.decision_function(X)[:5], atol=1e-3)
 
 
 def test_pairwise_coefficients_by_hand():

@@ -1,14 +1,13 @@
 """The parts of patch_svm against slow and plain computations."""
 
-import pickle
-
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
-from models.parts.mirror_symmetry import MirroredPCA, MirroredRbfSVM, RoundedRows
+from models.parts.mirror_symmetry import STEPS, MirroredPCA, MirroredRbfSVM
 from models.parts.patch_codebook import PatchCodebook
+from models.parts.rounded_rows import RoundedRows
 
 
 @pytest.fixture(scope="module")
@@ -64,25 +63,6 @@ def test_blank_faces_have_codes_and_these_are_even(codebook):
     np.testing.assert_allclose(odd, 0, atol=1e-2)
 
 
-def test_rounded_rows_are_near_and_each_has_its_own_step():
-    rows = np.random.default_rng(0).normal(size=(3, 50)) * [[1e-3], [1], [1e3]]
-    rows[1] = 0
-    rounded = RoundedRows(rows)
-    assert rounded.multiples.dtype == np.int8
-    assert (np.abs(rounded.values - rows) <= rounded.step * 0.501).all()
-    assert np.abs(rounded.multiples[[0, 2]]).max(axis=1).tolist() == [15, 15]
-    np.testing.assert_array_equal(rounded.multiples[1], 0)
-
-
-def test_rounded_rows_are_saved_without_what_they_unpack():
-    rounded = RoundedRows(np.random.default_rng(0).normal(size=(3, 50)))
-    size = len(pickle.dumps(rounded))
-    chosen = np.arange(50) % 2 == 0
-    np.testing.assert_array_equal(rounded.columns(chosen).values, rounded.values[:, chosen])
-    assert len(pickle.dumps(rounded)) == size
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(rounded)).values, rounded.values)
-
-
 def mirrored(X):
     return np.ascontiguousarray(X.reshape(-1, 48, 48)[:, :, ::-1]).reshape(X.shape)
 
@@ -122,7 +102,7 @@ def test_the_machine_is_the_one_fitted_on_faces_and_mirror_images():
     odd = rng.normal(size=(90, 3)).astype(np.float32)
     weight = rng.uniform(0.5, 2, 90)
     machine = MirroredRbfSVM(C=2.0, gamma=1.5).fit(even, odd, y, weight)
-    even, odd = (RoundedRows(part.T).values.T for part in (even, odd))
+    even, odd = (RoundedRows(part.T, STEPS).values.T for part in (even, odd))
     rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
     plain = SVC(C=2.0, gamma=machine.gamma_, decision_function_shape="ovo", tol=1e-6)
     plain.fit(rows, np.tile(y, 2), sample_weight=np.tile(weight, 2))
