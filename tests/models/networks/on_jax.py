@@ -1,8 +1,11 @@
 """What only holds on JAX; `tests/models/test_backends.py` runs it in a process of its own."""
 
+from contextlib import contextmanager
+
 import jax
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from models.networks import jax_blocks
 from models.networks.augmented_network import AugmentedNetwork
@@ -43,30 +46,37 @@ class Averaged(KerasRecognizer):
     build = build
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path))
+X, Y = np.random.default_rng(0).integers(0, 256, (60, 2304), dtype=np.uint8), np.arange(60) % 3
 
 
-@pytest.fixture
-def device(monkeypatch):
+@contextmanager
+def device():
     """Blocks as on a GPU: a loop over several batches, not a batch alone."""
-    monkeypatch.setattr(jax_blocks, "on_cpu", lambda: False)
-    monkeypatch.setattr(jax_blocks, "STEPS_PER_CALL", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax_blocks, "on_cpu", lambda: False)
+        patch.setattr(jax_blocks, "STEPS_PER_CALL", 2)
+        yield
 
 
-@pytest.fixture
-def faces():
-    X = np.random.default_rng(0).integers(0, 256, (60, 2304), dtype=np.uint8)
-    return X, np.arange(60) % 3
+def fitted(recognizer):
+    """Return a fitted copy, for which JAX compiles everything anew."""
+    copy = clone(recognizer).fit(X, Y, np.where(Y == 0, 2.0, 0.5), validation=(X[:20], Y[:20]))
+    delete_finished_checkpoints()
+    return copy
 
 
-def fitted(faces, recognizer):
-    X, y = faces
-    return recognizer.fit(X, y, np.where(y == 0, 2.0, 0.5), validation=(X[:20], y[:20]))
+@pytest.fixture(scope="module", params=[Augmented(**COMMON), Averaged(**COMMON, learning_rate=0.01)], ids=type)
+def recognizer(request):
+    return request.param
 
 
-def losses_step_by_step(faces, recognizer, monkeypatch):
+@pytest.fixture(scope="module")
+def on_device(recognizer):
+    with device():
+        return fitted(recognizer)
+
+
+def losses_step_by_step(recognizer, monkeypatch):
     """Return the training loss of every epoch, the steps done by Keras one at a time."""
     losses = []
 
@@ -78,24 +88,21 @@ def losses_step_by_step(faces, recognizer, monkeypatch):
 
     for module in ("keras_recognizer", "augmented_network"):
         monkeypatch.setattr(f"models.networks.{module}.train", train)
-    delete_finished_checkpoints()
-    fitted(faces, recognizer)
+    fitted(recognizer)
     return losses
 
 
-@pytest.mark.parametrize("recognizer", [Augmented(**COMMON), Averaged(**COMMON, learning_rate=0.01)], ids=type)
-@pytest.mark.parametrize("on_gpu", [False, True])
-def test_blocks_of_steps_train_as_one_step_after_the_other(faces, recognizer, on_gpu, monkeypatch, request):
-    if on_gpu:
-        request.getfixturevalue("device")
-    history = fitted(faces, recognizer).history_
-    np.testing.assert_allclose(history["loss"], losses_step_by_step(faces, recognizer, monkeypatch), rtol=2e-3)
-    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+def test_blocks_of_steps_train_as_one_step_after_the_other(recognizer, on_device, monkeypatch):
+    histories = [on_device.history_, fitted(recognizer).history_]
+    expected = losses_step_by_step(recognizer, monkeypatch)
+    for history in histories:
+        np.testing.assert_allclose(history["loss"], expected, rtol=2e-3)
+        assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
 
 
-def test_a_smaller_last_batch_is_a_block_of_its_own(faces, device):
-    X, y = faces
-    blocks = jax_blocks.Blocks(ShuffledBatches(X.reshape(-1, 48, 48), y, np.ones(60), 16, 0))
+def test_a_smaller_last_batch_is_a_block_of_its_own():
+    with device():
+        blocks = jax_blocks.Blocks(ShuffledBatches(X.reshape(-1, 48, 48), Y, np.ones(60), 16, 0))
     assert [blocks[number][1].shape for number in range(len(blocks))] == [(2, 16), (1, 16), (1, 12)]
 
 
@@ -103,22 +110,20 @@ def test_whether_there_is_a_gpu_is_known():
     assert gpu_is_seen() is (jax.default_backend() == "gpu")
 
 
-@pytest.mark.parametrize("kind", [Augmented, Averaged])
-def test_an_interrupted_training_ends_with_the_same_weights(faces, kind, device, monkeypatch):
-    undisturbed = fitted(faces, kind(**COMMON))
-    delete_finished_checkpoints()
+def test_an_interrupted_training_ends_with_the_same_weights(recognizer, on_device, monkeypatch):
     write = Checkpoint.write
 
     def stop(self):
         write(self)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoint, "write", stop)
-        with pytest.raises(KeyboardInterrupt):
-            fitted(faces, kind(**COMMON))
-    resumed = fitted(faces, kind(**COMMON))
+    with device():
+        with monkeypatch.context() as patched:
+            patched.setattr(Checkpoint, "write", stop)
+            with pytest.raises(KeyboardInterrupt):
+                fitted(recognizer)
+        resumed = fitted(recognizer)
     assert len(resumed.history_["loss"]) == 3
-    np.testing.assert_allclose(resumed.history_["loss"], undisturbed.history_["loss"], rtol=1e-5)
-    for ours, theirs in zip(resumed.network_.get_weights(), undisturbed.network_.get_weights(), strict=True):
+    np.testing.assert_allclose(resumed.history_["loss"], on_device.history_["loss"], rtol=1e-5)
+    for ours, theirs in zip(resumed.network_.get_weights(), on_device.network_.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
