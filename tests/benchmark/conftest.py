@@ -15,6 +15,7 @@ from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.record_store import Probabilities, Store
 from benchmark.runs.study import Study
+from models.artifacts.formats import COPY_SUFFIXES, HDF5
 from models.registry import recognizers
 
 QUICK = {
@@ -96,6 +97,7 @@ def done(fewer: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stor
     study = Study([entry for entry in known.values() if entry.tier == "cpu"], [0], fewer, setting, root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.runs.fit.TIMED_BATCH", 4)
+        patch.setitem(COPY_SUFFIXES, HDF5, ())  # to convert networks takes longer than to fit these
         assert [record["status"] for _, _, record in seeds.execute()] == ["ok", "ok"]
         return study.store, [result for _, _, result in study.execute()]
 
