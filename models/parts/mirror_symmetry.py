@@ -76,7 +76,7 @@ class MirroredPCA(BaseEstimator):
         least = largest_first[min(self.n_components, len(largest_first)) - 1]
         scale = np.sqrt((largest_first[largest_first >= least] ** 2).sum() / len(X))
         self.even_, self.odd_ = (
-            RoundedRows(vectors[values >= least] / scale, STEPS) for values, vectors in decompositions
+            RoundedRows(STEPS).fit(vectors[values >= least] / scale) for values, vectors in decompositions
         )
         return self._project(even, odd)
 
@@ -126,7 +126,7 @@ class MirroredRbfSVM(BaseEstimator):
     ) -> MirroredRbfSVM:
         """Fit on components as `MirroredPCA` gives them, codes `y` 0..n_classes-1 and a weight a face."""
         n_faces = len(y)
-        components = RoundedRows(even.T, STEPS), RoundedRows(odd.T, STEPS)
+        components = RoundedRows(STEPS).fit(even.T), RoundedRows(STEPS).fit(odd.T)
         even, odd = (part.values.T for part in components)
         rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
         self.gamma_ = float(self.gamma / rows.var(axis=0).sum())

@@ -44,7 +44,7 @@ class RbfSVM(BaseEstimator):
 
     def fit(self, X: NDArray[np.float32], y: NDArray[np.intp], sample_weight: NDArray[np.float64]) -> RbfSVM:
         """Fit on vectors `X` of shape (n, n_features) with codes `y` 0..n_classes-1 and a weight a row."""
-        columns = RoundedRows(X.T, STEPS, common_step=True)
+        columns = RoundedRows(STEPS, common_step=True).fit(X.T)
         X = columns.values.T
         self.gamma_ = float(self.gamma or 1.0 / (X.shape[1] * X.var()))
         svc = svc_class()(C=self.C, gamma=self.gamma_, cache_size=self.cache_mb, decision_function_shape="ovo")

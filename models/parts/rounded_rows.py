@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 
-class RoundedRows:
+class RoundedRows(BaseEstimator):
     """Rows of numbers, each rounded to a whole multiple of a step.
+
+    An estimator, so that a safe file may hold it.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_values)
     n_steps : int
         Steps up to the largest absolute value, at most 127. The fewer there are, the better the file is compressed.
     common_step : bool
@@ -22,20 +25,26 @@ class RoundedRows:
 
     Attributes
     ----------
-    multiples : ndarray of shape (n_rows, n_values), dtype int8
-        All that is saved, with `step`.
-    step : ndarray of shape (n_rows, 1), or (1, 1) if it is common, dtype float32
+    multiples_ : ndarray of shape (n_rows, n_values), dtype int8
+        All that is saved, with `step_`.
+    step_ : ndarray of shape (n_rows, 1), or (1, 1) if it is common, dtype float32
     """
 
-    def __init__(self, rows: NDArray[np.floating], n_steps: int, common_step: bool = False) -> None:
-        step = np.abs(rows).max(axis=None if common_step else 1, keepdims=True, initial=0) / n_steps
-        self.step = np.where(step > 0, step, 1).astype(np.float32)
-        self.multiples = np.rint(rows / self.step).astype(np.int8)
+    def __init__(self, n_steps: int, common_step: bool = False) -> None:
+        self.n_steps = n_steps
+        self.common_step = common_step
+
+    def fit(self, rows: NDArray[np.floating]) -> RoundedRows:
+        """Round rows, of shape (n_rows, n_values)."""
+        step = np.abs(rows).max(axis=None if self.common_step else 1, keepdims=True, initial=0) / self.n_steps
+        self.step_ = np.where(step > 0, step, 1).astype(np.float32)
+        self.multiples_ = np.rint(rows / self.step_).astype(np.int8)
+        return self
 
     @cached_property
     def values(self) -> NDArray[np.float32]:
         """The rounded rows."""
-        return np.multiply(self.multiples, self.step)
+        return np.multiply(self.multiples_, self.step_)
 
     @cached_property
     def squares(self) -> NDArray[np.float32]:
@@ -45,8 +54,8 @@ class RoundedRows:
     def columns(self, chosen: NDArray) -> RoundedRows:
         """Return the chosen columns of the rows, as a mask or as places; the steps stay the same."""
         rows = copy(self)
-        rows.multiples = self.multiples[:, chosen]
+        rows.multiples_ = self.multiples_[:, chosen]
         return rows
 
-    def __getstate__(self) -> dict[str, NDArray]:
-        return {"multiples": self.multiples, "step": self.step}
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("values", "squares")}

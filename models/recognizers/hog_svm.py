@@ -59,7 +59,7 @@ class HogSVM(BaseRecognizer):
         n_components = min(self.n_components, *vectors.shape)
         # Exact and deterministic, and fast while there are fewer features than faces.
         pca = PCA(n_components, svd_solver="covariance_eigh").fit(vectors)
-        self.mean_, self.directions_ = pca.mean_, RoundedRows(pca.components_, STEPS)
+        self.mean_, self.directions_ = pca.mean_, RoundedRows(STEPS).fit(pca.components_)
         self.svm_ = RbfSVM(self.C).fit(self._project(vectors), y, sample_weight)
         self.calibrator_ = PairwiseCalibrator().fit(self._decision_values(X_valid), y_valid, len(self.classes_))
 

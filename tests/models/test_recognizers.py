@@ -118,7 +118,7 @@ def blobs():
 def test_svm_decides_as_scikit_learn(blobs):
     X, y, weight = blobs
     machine = RbfSVM(C=2).fit(X, y, weight)
-    rounded = RoundedRows(X.T, STEPS, common_step=True).values.T
+    rounded = RoundedRows(STEPS, common_step=True).fit(X.T).values.T
     expected = SVC(C=2, gamma=machine.gamma_, decision_function_shape="ovo").fit(rounded, y, sample_weight=weight)
     np.testing.assert_allclose(machine.decision_function(X), expected.decision_function(X), atol=5e-3)
 
@@ -126,8 +126,8 @@ def test_svm_decides_as_scikit_learn(blobs):
 def test_what_svm_saves_is_in_eight_bits_and_decides_the_same(blobs):
     X, y, weight = blobs
     machine = RbfSVM(C=2).fit(X, y, weight)
-    assert machine.support_vectors_.multiples.dtype == np.int8
-    assert machine.support_vectors_.multiples.shape == (5, len(machine.coefficients_))
+    assert machine.support_vectors_.multiples_.dtype == np.int8
+    assert machine.support_vectors_.multiples_.shape == (5, len(machine.coefficients_))
     loaded = pickle.loads(pickle.dumps(machine))
     np.testing.assert_array_equal(loaded.decision_function(X), machine.decision_function(X))
     alone = np.concatenate([machine.decision_function(X[place : place + 1]) for place in range(5)])

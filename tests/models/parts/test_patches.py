@@ -102,7 +102,7 @@ def test_the_machine_is_the_one_fitted_on_faces_and_mirror_images():
     odd = rng.normal(size=(90, 3)).astype(np.float32)
     weight = rng.uniform(0.5, 2, 90)
     machine = MirroredRbfSVM(C=2.0, gamma=1.5).fit(even, odd, y, weight)
-    even, odd = (RoundedRows(part.T, STEPS).values.T for part in (even, odd))
+    even, odd = (RoundedRows(STEPS).fit(part.T).values.T for part in (even, odd))
     rows = np.vstack([np.hstack([even, odd]), np.hstack([even, -odd])])
     plain = SVC(C=2.0, gamma=machine.gamma_, decision_function_shape="ovo", tol=1e-6)
     plain.fit(rows, np.tile(y, 2), sample_weight=np.tile(weight, 2))

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+from models.artifacts.formats import read_skops, write_skops
 from models.parts.rounded_rows import RoundedRows
 
 
@@ -16,27 +17,27 @@ def rows():
 @pytest.mark.parametrize("n_steps", [15, 127])
 def test_they_are_near_and_each_has_its_own_step(n_steps, rows):
     rows[1] = 0
-    rounded = RoundedRows(rows, n_steps)
-    assert rounded.multiples.dtype == np.int8
-    assert (np.abs(rounded.values - rows) <= rounded.step * 0.501).all()
-    assert np.abs(rounded.multiples[[0, 2]]).max(axis=1).tolist() == [n_steps, n_steps]
-    np.testing.assert_array_equal(rounded.multiples[1], 0)
+    rounded = RoundedRows(n_steps).fit(rows)
+    assert rounded.multiples_.dtype == np.int8
+    assert (np.abs(rounded.values - rows) <= rounded.step_ * 0.501).all()
+    assert np.abs(rounded.multiples_[[0, 2]]).max(axis=1).tolist() == [n_steps, n_steps]
+    np.testing.assert_array_equal(rounded.multiples_[1], 0)
 
 
 def test_a_common_step_is_that_of_the_largest_value(rows):
-    rounded = RoundedRows(rows, 127, common_step=True)
-    assert rounded.step.shape == (1, 1) and np.abs(rounded.multiples).max() == 127
-    assert (np.abs(rounded.values - rows) <= rounded.step * 0.501).all()
-    np.testing.assert_array_equal(rounded.multiples[0], 0)
+    rounded = RoundedRows(127, common_step=True).fit(rows)
+    assert rounded.step_.shape == (1, 1) and np.abs(rounded.multiples_).max() == 127
+    assert (np.abs(rounded.values - rows) <= rounded.step_ * 0.501).all()
+    np.testing.assert_array_equal(rounded.multiples_[0], 0)
 
 
 def test_squares_are_those_of_the_columns(rows):
-    rounded = RoundedRows(rows, 15)
+    rounded = RoundedRows(15).fit(rows)
     np.testing.assert_allclose(rounded.squares, (rounded.values**2).sum(axis=0), rtol=1e-5)
 
 
 def test_they_are_saved_without_what_they_unpack(rows):
-    rounded = RoundedRows(rows, 15)
+    rounded = RoundedRows(15).fit(rows)
     size = len(pickle.dumps(rounded))
     chosen = np.arange(50) % 2 == 0
     np.testing.assert_array_equal(rounded.columns(chosen).values, rounded.values[:, chosen])
@@ -45,5 +46,11 @@ def test_they_are_saved_without_what_they_unpack(rows):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(rounded)).values, rounded.values)
 
 
+def test_a_safe_file_holds_them(rows, tmp_path):
+    rounded = RoundedRows(15).fit(rows)
+    write_skops(rounded, tmp_path / "rows.skops")
+    np.testing.assert_array_equal(read_skops(tmp_path / "rows.skops").values, rounded.values)
+
+
 def test_no_columns_are_no_error():
-    assert RoundedRows(np.zeros((3, 0)), 15).values.shape == (3, 0)
+    assert RoundedRows(15).fit(np.zeros((3, 0))).values.shape == (3, 0)
