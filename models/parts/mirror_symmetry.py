@@ -135,7 +135,7 @@ class MirroredRbfSVM(BaseEstimator):
         coefficients = np.zeros((2 * n_faces, len(svc.intercept_)), np.float32)
         coefficients[svc.support_] = pairwise_coefficients(svc.dual_coef_, svc.n_support_)
         both = (coefficients[:n_faces] + coefficients[n_faces:]) / 2
-        is_support = both.any(axis=1)
+        is_support = np.flatnonzero(both.any(axis=1))
         self.coefficients_ = both[is_support]
         self.intercepts_ = np.asarray(svc.intercept_, dtype=np.float32)
         self.even_, self.odd_ = (part.columns(is_support) for part in components)

@@ -51,8 +51,8 @@ class RoundedRows(BaseEstimator):
         """The squared length of each column of the rounded rows, shape (n_values,)."""
         return np.einsum("ij,ij->j", self.values, self.values)
 
-    def columns(self, chosen: NDArray) -> RoundedRows:
-        """Return the chosen columns of the rows, as a mask or as places; the steps stay the same."""
+    def columns(self, chosen: NDArray[Any]) -> RoundedRows:
+        """Return the chosen columns of the rows, a mask or places; the steps stay the same."""
         rows = copy(self)
         rows.multiples_ = self.multiples_[:, chosen]
         return rows
