@@ -14,6 +14,7 @@ from benchmark.analysis.findings import Findings
 from benchmark.analysis.leaderboard import to_markdown
 from benchmark.analysis.published import beside_tools, published
 from benchmark.analysis.summaries import score_summary, weights_summary
+from benchmark.runs.frame_rate import VIDEO_SPEED
 from benchmark.runs.latency import SPEED
 
 BOARD_COLUMNS = (
@@ -97,8 +98,9 @@ def _blocks(findings: Findings) -> dict[str, str]:
     if "robustness" in findings.tables:
         broken = findings.tables["robustness"]
         blocks[f"robustness: {root}"] = f"{to_markdown(marked(broken))}\n{note(broken)}\n"
-    if (parent / SPEED).exists():
-        blocks[f"speed: {parent.as_posix()}"] = to_markdown(pd.read_csv(parent / SPEED))
+    for kind, name in (("speed", SPEED), ("video speed", VIDEO_SPEED)):
+        if (parent / name).exists():
+            blocks[f"{kind}: {parent.as_posix()}"] = to_markdown(pd.read_csv(parent / name))
     return blocks
 
 
