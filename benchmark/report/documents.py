@@ -58,7 +58,8 @@ def update_readme(documents: Sequence[Path], folders: Sequence[Findings]) -> Non
     errors, ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights
     of their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces and who was trained on them,
     ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- speed: ROOT'S PARENT -->`` what
-    `benchmark.speed` measured, ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
+    `benchmark.speed` measured, ``<!-- video speed: ROOT'S PARENT -->`` with ``--video``, ``<!-- anchors -->`` the
+    published results; each ends with ``<!-- end -->``.
 
     Raises
     ------
