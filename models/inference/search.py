@@ -13,8 +13,8 @@ from models.inference.crop import Detector, Face, crop_faces, find_faces
 from models.inference.grey_levels import PhotoError
 from models.inference.inputs import Photo
 
-# Seconds from frame to frame up to which they come quickly.
-QUICK = 0.09
+# Seconds from frame to frame up to which they come quickly: with 15 frames a second, emotions changed measurably.
+QUICK = 0.045
 # A box is the same face two frames later if they share this part of both together.
 SAME = 0.5
 

@@ -67,7 +67,7 @@ def test_a_cut_is_searched():
 
 
 def test_frames_that_are_far_apart_pictures_and_the_first_frames_of_videos_are_searched():
-    assert lefts([lambda frame: 50], rate=10)[1] == 10
+    assert lefts([lambda frame: 50], rate=15)[1] == 15
     detector = Drawn()
     still = Photo("a.png", np.zeros((60, 60), np.uint8))
     broken = Photo("clip.mp4", error="damaged")
