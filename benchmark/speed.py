@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from benchmark.analysis.stored_models import choose
 from benchmark.data import DataError
 from benchmark.runs.fit import environment
+from benchmark.runs.frame_rate import VIDEO_SPEED, frame_rates
 from benchmark.runs.latency import SPEED, measure
 from benchmark.runs.record_store import Record, Store
 from models import ArtifactError
@@ -95,13 +96,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     option = parser.add_argument
     option("root", type=Path, metavar="DIR", help="e.g. results/fer2013/kaggle")
     option("--models", nargs="+", metavar="GLOB", help="which of its models (default: all)")
+    option(
+        "--video",
+        action="store_true",
+        help=f"time videos from file to rows instead, beside the tools that are installed; the table is {VIDEO_SPEED}",
+    )
     args = parser.parse_args(argv)
-    path = args.root.parent / SPEED
+    path = args.root.parent / (VIDEO_SPEED if args.video else SPEED)
     try:
-        table = speed(args.root, choose(args.root, args.models))
+        table = frame_rates(args.root) if args.video else speed(args.root, choose(args.root, args.models))
         table["processor"] = environment()["processor"]
         table.to_csv(path, index=False, float_format="%.6g")
-    except (DataError, OSError) as error:
+    except (ArtifactError, DataError, OSError) as error:
         print(f"error: {explain(error, args.root)}", file=sys.stderr)
         return 2
     print(f"{table.to_string(index=False, float_format='%.3g')}\n\n{path}")

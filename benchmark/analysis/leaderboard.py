@@ -50,6 +50,7 @@ TEXT_COLUMNS = (
     "member",
     "what",
     "format",
+    "tool",
     "processor",
     "protocol",
     "extra_data",
@@ -65,6 +66,8 @@ DECIMALS = {
     "one_ms": 2,
     "batch_ms": 2,
     "memory_mb": 0,
+    "found": 1,
+    "frames_per_second": 1,
 }
 
 

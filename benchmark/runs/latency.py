@@ -27,14 +27,25 @@ def measure(path: Path, *options: str) -> dict[str, float]:
     ArtifactError
         If the model cannot be loaded.
     """
-    command = [sys.executable, "-m", "benchmark.runs.latency", str(path), *options]
+    return measured("benchmark.runs.latency", str(path), *options)
+
+
+def measured(module: str, *arguments: str) -> Any:
+    """Return what a module prints last, as JSON, run in a process of its own.
+
+    Raises
+    ------
+    ArtifactError
+        If it fails.
+    """
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         errors = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         from models import ArtifactError
 
-        raise ArtifactError(f"{path}: cannot be timed: {errors[-1]}")
-    return json.loads(done.stdout)
+        raise ArtifactError(f"{arguments[0]}: cannot be timed: {errors[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,9 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("--quick", action="store_true", help="use the networks' files in eight bits")
     option("--packages", type=Path, metavar="DIR", help="of a declared model, as for benchmark.score")
     args = parser.parse_args(argv)
-    if hasattr(os, "sched_setaffinity"):  # elsewhere, on all cores
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # as all others, a network that a GPU trained is timed on one core
+    keep_to_one_core()
     # These libraries count the cores when they are imported.
     import numpy as np
     import psutil
@@ -79,6 +88,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     costs["memory_mb"] = psutil.Process().memory_info().rss / 1e6
     print(json.dumps(costs))
     return 0
+
+
+def keep_to_one_core() -> None:
+    """Keep this process to one core, where the system can, and off a GPU; before libraries count the cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # as all others, a network that a GPU trained is timed on one core
 
 
 def _seconds(predict: Callable[[Any], Any], faces: Any) -> float:

@@ -11,19 +11,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.rows import IMAGE_SIDE, N_PIXELS
 from models.artifacts.save_load import DEFAULT_RESULTS, load
 from models.files.streams import one_line
 from models.inference.blazeface import BlazeFace
-from models.inference.crop import Detector, Face, find_faces
-from models.inference.grey_levels import PhotoError
+from models.inference.crop import Detector
 from models.inference.inputs import Photo, list_pictures, read_pictures
 from models.inference.people import People
 from models.inference.prediction import Prediction, as_table
 from models.inference.probabilities import predict_by_model
 from models.inference.read_image import resize_to_face
+from models.inference.search import Searched, goes_on, search
 from models.inference.video import Span
 
 BATCH = 64
@@ -149,42 +148,39 @@ def predict_photos(
     waiting: list[Prediction] = []
     before = Photo("")
     known = people or People(smoothing)
-    for photo in photos:
+    for searched in search(photos, detector) if detector else map(_whole, photos):
+        photo = searched.photo
         light = photo if keep_images else replace(photo, image=None)
-        if not people and photo.seconds is not None and not _goes_on(before, photo):
+        if not people and photo.seconds is not None and not goes_on(before, photo):
             yield from _with_probabilities(waiting, recognizers, known)
             waiting, known = [], People(smoothing)
         before = light
         if photo.image is None:
             waiting.append(Prediction(light))
             continue
-        try:
-            found = _faces(photo, detector, known)
-        except PhotoError as error:
-            waiting.append(Prediction(replace(light, image=None, error=str(error))))
-            continue
-        waiting += [Prediction(light, face, crop, person=person) for face, crop, person in found] or [Prediction(light)]
+        crops = searched.rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+        waiting += [
+            Prediction(light, face, crop, person=person)
+            for face, crop, person in zip(searched.faces, crops, _persons(searched, known), strict=True)
+        ] or [Prediction(light)]
         if len(waiting) >= batch:
             yield from _with_probabilities(waiting, recognizers, known)
             waiting = []
     yield from _with_probabilities(waiting, recognizers, known)
 
 
-def _goes_on(before: Photo, photo: Photo) -> bool:
-    """Return whether a frame is of the same video as the one before."""
-    return before.file == photo.file and before.seconds is not None and before.seconds <= (photo.seconds or 0)
+def _whole(photo: Photo) -> Searched:
+    """Return a picture that is a face."""
+    return Searched(photo) if photo.image is None else Searched(photo, [None], resize_to_face(photo.image))
 
 
-def _faces(
-    photo: Photo, detector: Detector | None, people: People
-) -> list[tuple[Face | None, NDArray[np.uint8], int | None]]:
-    """Return the faces of a picture, each with its crop and, in a video, its person."""
-    assert photo.image is not None
-    if detector is None:
-        return [(None, resize_to_face(photo.image), None if photo.seconds is None else 1)]
-    faces, rows = find_faces(photo.image, detector)
-    numbers = [None] * len(faces) if photo.seconds is None else people.number(faces, photo.seconds)
-    return list(zip(faces, rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE), numbers, strict=True))
+def _persons(searched: Searched, people: People) -> list[int] | list[None]:
+    """Return the person of each face; None in a picture, 1 where each frame of a video is a face."""
+    seconds = searched.photo.seconds
+    if seconds is None:
+        return [None] * len(searched.faces)
+    faces = [face for face in searched.faces if face]
+    return people.number(faces, seconds) if len(faces) == len(searched.faces) else [1]
 
 
 def _with_probabilities(

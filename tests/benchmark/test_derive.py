@@ -168,7 +168,9 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     readme.write_text(
         f"<!-- anchors -->\n<!-- end -->\nbefore\n<!-- board: {root.as_posix()} -->\nold\n<!-- end -->\nafter\n"
         f"<!-- tools: {root.as_posix()} -->\n<!-- end -->\n<!-- speed: {tmp_path.as_posix()} -->\n<!-- end -->\n"
+        f"<!-- video speed: {tmp_path.as_posix()} -->\n<!-- end -->\n"
     )
+    (tmp_path / "video_speed.csv").write_text("tool,faces,frames_per_second\nfer,5,6.24\n")
     (tmp_path / "speed.csv").write_text("recognizer,format,one_ms,memory_mb\na,exact,1.5,1234.5\n")
     found = derive(root)
     update_readme([readme], [found])
@@ -181,6 +183,7 @@ def test_readme_is_brought_up_to_date_between_its_markers(tmp_path, record, prob
     assert theirs.endswith("| 0.500 | 1.000 | 1.000 | 1.000 | 2.0 | seen | trained on the test rows |")
     assert "| 1 | a | 1.000 |" in text
     assert "| a | exact | 1.50 | 1234 |\n" in text
+    assert "| fer | 5 | 6.2 |\n" in text
     assert "old" not in text
     with pytest.raises(ValueError, match="add it"):
         update_readme([readme], [replace(found, root=tmp_path / "other")])
