@@ -120,7 +120,8 @@ def build_parser() -> argparse.ArgumentParser:
         ("--end", float("inf"), "where to end in a video"),
         ("--smoothing", 0.0, "average a person's probabilities in a video over this time"),
     ):
-        option(name, type=_seconds, default=default, metavar="SECONDS", help=text)
+        option(name, type=_number(), default=default, metavar="SECONDS", help=text)
+    option("--min-probability", type=_number(1), default=0.0, metavar="P", help="below it, the answer is 'uncertain'")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per face")
     form.add_argument("--csv", metavar="FILE", help="write a CSV file instead of lines")
@@ -150,7 +151,9 @@ def _predict_files(args: argparse.Namespace, span: Span, recognizers: dict[str, 
         photos = _counted(read_files(files, span), bar)
         detector = None if args.whole else BlazeFace()
         keep_images = bool(plots) and not all(map(is_video, files))
-        predictions = predict_photos(photos, recognizers, detector, keep_images, args.smoothing)
+        predictions = predict_photos(
+            photos, recognizers, detector, keep_images, args.smoothing, min_probability=args.min_probability
+        )
         for file, of_file in groupby(predictions, key=lambda prediction: prediction.photo.file):
             seen: list[Prediction] = []
             for _, group in groupby(of_file, key=lambda prediction: id(prediction.photo)):
@@ -160,7 +163,7 @@ def _predict_files(args: argparse.Namespace, span: Span, recognizers: dict[str, 
                 for face in faces:
                     write(face)
                 if photo.seconds is not None:
-                    seen += [replace(face, crop=None, photo=replace(photo, image=None)) for face in faces]
+                    seen += [replace(face, crops=None, photo=replace(photo, image=None)) for face in faces]
                 failed |= _report(file, errors)
             if seen:
                 failed |= _report(file, _finish_video(file, seen, args.json, plots, copy, span))
@@ -168,7 +171,7 @@ def _predict_files(args: argparse.Namespace, span: Span, recognizers: dict[str, 
 
 
 def _predict_camera(args: argparse.Namespace, recognizers: dict[str, Any]) -> int:
-    stream = Stream([*recognizers.values()], args.smoothing, args.whole)
+    stream = Stream([*recognizers.values()], args.smoothing, args.whole, min_probability=args.min_probability)
     stream.name = f"camera {args.camera}"
     with ExitStack() as stack:
         write = open_rows(stream.recognizers, stack, args.csv, args.json, args.smoothing)
@@ -228,11 +231,14 @@ def _counted(photos: Iterable[Photo], bar: tqdm) -> Iterator[Photo]:
         yield photo
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
+def _number(most: float = float("inf")) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text)
+        if not 0 <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is {f'not from 0 to {most:g}' if value > 0 else 'below 0'}")
+        return value
+
+    return number
 
 
 if __name__ == "__main__":

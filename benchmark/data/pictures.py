@@ -218,7 +218,7 @@ def _cut_out(image: NDArray[np.uint8], box: tuple[int, int, int, int] | None) ->
 def _largest_face(photo: NDArray[np.uint8], detector: Detector) -> NDArray[np.uint8] | None:
     faces, crops = find_faces(photo, detector)
     sizes = [face.width * face.height for face in faces]
-    return crops[int(np.argmax(sizes))] if sizes else None
+    return crops[int(np.argmax(sizes)), 0].ravel() if sizes else None
 
 
 def _content(sample: Sample) -> bytes:

@@ -23,6 +23,8 @@ WEIGHTS_SHA256 = "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5bed
 SIDE = 256
 # Strides of the feature maps, and anchors at each of their points.
 ANCHORS = ((16, 2), (32, 6))
+# Of its six points the ears are left out.
+POINTS = 4
 # From this size on, faces may be too small in the reduced photo: its parts are searched too.
 LARGE = 1024
 
@@ -43,9 +45,8 @@ class BlazeFace:
     detection on mobile GPUs", 2019. https://arxiv.org/abs/1907.05047
     """
 
-    # Chosen by `python -m benchmark.framing`: results/fer2013/framing.csv
-    scale = 1.15
-    shift = -0.1
+    # Chosen by `python -m benchmark.scenes --framings`: results/fer2013/framings.csv
+    framings: tuple[tuple[float, float], ...] = ((1.2, -0.03), (1.0, -0.1))
 
     def __init__(self, threshold: float = 0.5, overlap: float = 0.4) -> None:
         self.threshold = threshold
@@ -57,12 +58,17 @@ class BlazeFace:
         A large photo is searched as a whole and in nine overlapping parts.
         """
         boxes = np.vstack([self._detect_window(photo, *window) for window in _windows(*photo.shape)])
-        return [Face(*map(float, row)) for row in merge_boxes(boxes, self.overlap)]
+        faces = []
+        for row in merge_boxes(boxes, self.overlap).tolist():
+            left, top, width, height, score, *points = row
+            pairs = tuple(zip(points[::2], points[1::2], strict=True))
+            faces.append(Face(left, top, width, height, score, pairs))
+        return faces
 
     def _detect_window(
         self, photo: NDArray[np.uint8], top: int, left: int, height: int, width: int
     ) -> NDArray[np.float64]:
-        """Return rows of left, top, width, height and score, in pixels of the photo."""
+        """Return rows of left, top, width, height, score, and x and y of four points, in pixels of the photo."""
         side = max(height, width)
         size = (max(1, round(width * SIDE / side)), max(1, round(height * SIDE / side)))
         part = Image.fromarray(photo[top : top + height, left : left + width]).resize(size, Image.Resampling.BILINEAR)
@@ -73,11 +79,13 @@ class BlazeFace:
         run.invoke()
         boxes, scores = (run.get_tensor(output)[0] for output in outputs)
         scores = expit(scores[:, 0].astype(float))
-        centres = boxes[:, :2] + SIDE * _anchors()
+        anchors = SIDE * _anchors()
+        centres = boxes[:, :2] + anchors
         sure = (scores >= self.threshold) & (centres > 0).all(axis=1) & (centres < size).all(axis=1)
-        boxes, centres = boxes[sure, :4].astype(float), centres[sure]
-        corners = (centres - boxes[:, 2:] / 2) * side / SIDE + (left, top)
-        return np.column_stack([corners, boxes[:, 2:] * side / SIDE, scores[sure]])
+        boxes, zoom = boxes[sure, : 4 + 2 * POINTS].astype(float), side / SIDE
+        corners = (centres[sure] - boxes[:, 2:4] / 2) * zoom + (left, top)
+        points = (boxes[:, 4:].reshape(-1, POINTS, 2) + anchors[sure, None]) * zoom + (left, top)
+        return np.column_stack([corners, boxes[:, 2:4] * zoom, scores[sure], points.reshape(-1, 2 * POINTS)])
 
     @cached_property
     def _network(self) -> tuple[Any, int, list[int]]:
@@ -90,8 +98,8 @@ def merge_boxes(boxes: NDArray[np.float64], overlap: float) -> NDArray[np.float6
 
     Parameters
     ----------
-    boxes : ndarray of shape (n_boxes, 5)
-        Left, top, width, height, score.
+    boxes : ndarray of shape (n_boxes, 5 or more)
+        Left, top, width, height, score, and other values in pixels.
     overlap : float
         Boxes that share more than this part of the smaller one are one face.
     """
@@ -104,9 +112,11 @@ def merge_boxes(boxes: NDArray[np.float64], overlap: float) -> NDArray[np.float6
         shared = np.prod(np.maximum(high - low, 0), axis=1)
         same = shared > overlap * np.minimum(np.prod(left[:, 2:4], axis=1), np.prod(first[2:4]))
         same[0] = True
-        merged.append([*np.average(left[same, :4], axis=0, weights=left[same, 4]), first[4]])
+        mean = np.average(left[same], axis=0, weights=left[same, 4])
+        mean[4] = first[4]
+        merged.append(mean)
         left = left[~same]
-    return np.array(merged).reshape(-1, 5)
+    return np.array(merged).reshape(-1, boxes.shape[1])
 
 
 def _windows(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from features.rows import IMAGE_SIDE, N_PIXELS
+from features.rows import IMAGE_SIDE
 from models.artifacts.save_load import ArtifactError
 from models.inference.grey_levels import PhotoError
+
+# Degrees from which on a face is turned upright: below, faces of FER2013 lean too, and the points are not exact.
+LEANS = 10
+# Distance of the eyes in widths of the box, below which a face looks to the side; seen from the front it is 0.42.
+TURNED_AWAY = 0.3
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,9 @@ class Face:
         Box in pixels; it may reach beyond the photo.
     score : float
         How sure the detector is, on a scale of its own.
+    points : tuple of four (x, y) pairs of float
+        The eyes, that on the photo's left first, the tip of the nose, and the mouth, in pixels; empty if the detector
+        does not find them.
     """
 
     left: float
@@ -32,6 +41,28 @@ class Face:
     width: float
     height: float
     score: float
+    points: tuple[tuple[float, float], ...] = ()
+
+    def halfway(self, other: Face) -> Face:
+        """Return the face in the middle between this and another one, point by point."""
+        boxes = [(face.left, face.top, face.width, face.height, face.score) for face in (self, other)]
+        points = np.mean([self.points, other.points], axis=0).tolist()
+        left, top, width, height, score = np.mean(boxes, axis=0).tolist()
+        return Face(left, top, width, height, score, tuple((x, y) for x, y in points))
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether the face looks to the side, by the distance of its eyes; False without points."""
+        return bool(self.points) and math.dist(*self.points[:2]) < TURNED_AWAY * self.width
+
+    @property
+    def tilt(self) -> float:
+        """How far the face leans to the photo's right, degrees; 0 without points, or where they cannot tell."""
+        if not self.points or self.is_turned_away:
+            return 0.0
+        one, other, _, mouth = np.array(self.points)
+        across, down = other - one, mouth - (one + other) / 2
+        return float(np.degrees(np.arctan2(across[1] - down[0], across[0] + down[1])))
 
 
 class Detector(Protocol):
@@ -39,13 +70,12 @@ class Detector(Protocol):
 
     Attributes
     ----------
-    scale, shift : float
-        Framing that makes crops look like FER2013's faces: the side of the crop in widths of the box, and how far below
-        the middle of the box the middle of the crop lies, in the same unit.
+    framings : tuple of (float, float) pairs
+        Crops of a box that look like FER2013's faces, the best first: the side of the crop in widths of the box, and
+        how far below the middle of the box the middle of the crop lies, in the same unit.
     """
 
-    scale: float
-    shift: float
+    framings: tuple[tuple[float, float], ...]
 
     def detect(self, photo: NDArray[np.uint8]) -> list[Face]:
         """Return the faces of a grey photo of shape (height, width), the surest first."""
@@ -74,31 +104,38 @@ def find_faces(photo: NDArray[np.uint8], detector: Detector) -> tuple[list[Face]
 
 
 def crop_faces(photo: NDArray[np.uint8], faces: Sequence[Face], detector: Detector) -> NDArray[np.uint8]:
-    """Return faces as rows, cropped to squares with the detector's framing and resized to 48x48, antialiased.
+    """Return squares with each of the detector's framings, resized to 48x48, antialiased.
 
-    Pixels beyond the photo repeat its border.
+    Faces that lean by `LEANS` degrees or more are turned upright. Pixels beyond the photo repeat its border.
 
     Returns
     -------
-    ndarray of shape (n_faces, 2304), dtype uint8
+    ndarray of shape (n_faces, n_framings, 48, 48), dtype uint8
     """
-    rows = np.empty((len(faces), N_PIXELS), np.uint8)
-    for row, face in zip(rows, faces, strict=True):
-        side = max(1.0, detector.scale * face.width)
-        left = face.left + face.width / 2 - side / 2
-        top = face.top + face.height / 2 + detector.shift * face.width - side / 2
-        row[:] = crop_square(photo, left, top, side).ravel()
-    return rows
+    crops = np.empty((len(faces), len(detector.framings), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+    for of_face, face in zip(crops, faces, strict=True):
+        tilt = face.tilt if abs(face.tilt) >= LEANS else 0.0
+        lean = math.radians(tilt)
+        for crop, (scale, shift) in zip(of_face, detector.framings, strict=True):
+            x = face.left + face.width / 2 - math.sin(lean) * shift * face.width
+            y = face.top + face.height / 2 + math.cos(lean) * shift * face.width
+            crop[:] = crop_square(photo, (x, y), max(1.0, scale * face.width), tilt)
+    return crops
 
 
-def crop_square(photo: NDArray[np.uint8], left: float, top: float, side: float) -> NDArray[np.uint8]:
-    """Return the square of `photo` at 48x48, of shape (48, 48)."""
+def crop_square(
+    photo: NDArray[np.uint8], centre: tuple[float, float], side: float, tilt: float = 0.0
+) -> NDArray[np.uint8]:
+    """Return the square about `centre` that leans by `tilt` degrees to the right, upright at 48x48, shape (48, 48)."""
     height, width = photo.shape
-    # A margin of whole pixels on every side that the square reaches beyond; a few more for the filter.
-    first = np.floor([top, left]).astype(int) - 2
-    last = np.ceil([top + side, left + side]).astype(int) + 2
-    rows = np.clip(np.arange(first[0], last[0]), 0, height - 1)
-    columns = np.clip(np.arange(first[1], last[1]), 0, width - 1)
+    # A margin of whole pixels on every side that the square reaches beyond; a few more for the filters.
+    reach = side / 2 * (1 if not tilt else 2**0.5)
+    (left, top), (right, bottom) = (np.floor(np.subtract(centre, reach)) - 2, np.ceil(np.add(centre, reach)) + 2)
+    rows = np.clip(np.arange(top, bottom, dtype=int), 0, height - 1)
+    columns = np.clip(np.arange(left, right, dtype=int), 0, width - 1)
     part = Image.fromarray(photo[np.ix_(rows, columns)])
-    box = (left - first[1], top - first[0], left - first[1] + side, top - first[0] + side)
+    x, y = centre[0] - left, centre[1] - top
+    if tilt:
+        part = part.rotate(tilt, Image.Resampling.BICUBIC, center=(x, y))
+    box = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     return np.asarray(part.resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.LANCZOS, box=box))

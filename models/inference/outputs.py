@@ -124,11 +124,12 @@ def _line(prediction: Prediction) -> str:
         where += f"  {face.left:.0f},{face.top:.0f} {face.width:.0f}x{face.height:.0f}"
     if not prediction.probabilities:
         return f"{where}  {prediction.status}"
+    doubt = "" if prediction.status == "ok" else f"  ({prediction.status})"
     lines = []
     for name, values in prediction.probabilities.items():
         model = f"  {name}:" if len(prediction.probabilities) > 1 else ""
         numbers = "  ".join(f"{label} {value:.2f}" for label, value in zip(EMOTIONS, values, strict=True))
-        lines.append(f"{where}{model}  {EMOTIONS[int(values.argmax())]:8}  {numbers}")
+        lines.append(f"{where}{model}  {prediction.answer(values):8}  {numbers}{doubt}")
     return "\n".join(lines)
 
 

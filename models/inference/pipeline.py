@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.rows import IMAGE_SIDE, N_PIXELS
+from features.rows import N_PIXELS
 from models.artifacts.save_load import DEFAULT_RESULTS, load
 from models.files.streams import one_line
 from models.inference.blazeface import BlazeFace
@@ -38,6 +38,7 @@ def predict_images(
     start: float = 0.0,
     end: float = float("inf"),
     smoothing: float = 0.0,
+    min_probability: float = 0.0,
 ) -> pd.DataFrame:
     """Find the faces in pictures and predict their emotions.
 
@@ -61,6 +62,8 @@ def predict_images(
         Seconds of a video at which to begin and to end.
     smoothing : float
         Of a video, seconds over which the probabilities of a person are averaged, in columns of their own; 0 for none.
+    min_probability : float
+        The emotion is ``uncertain`` where none is as likely.
 
     Returns
     -------
@@ -68,7 +71,8 @@ def predict_images(
         A row a face: ``file`` (the place in `images` for what is no file), of a video ``frame``, ``time`` in seconds
         and the number of the ``person``, the box ``left``, ``top``, ``width`` and ``height`` in pixels, the detector's
         ``score``, ``emotion``, the seven probabilities, with `smoothing` ``smooth_emotion`` and seven more, and
-        ``status``: ``ok``, ``no face``, or ``error: `` and why.
+        ``status``: ``ok``; ``small``, ``blurred`` or ``turned away``, which make an answer doubtful; ``no face``; or
+        ``error: `` and why.
 
     Raises
     ------
@@ -89,7 +93,8 @@ def predict_images(
     pictures = list(list_pictures(images))
     recognizers = load_models(model, results, exact)
     photos = read_pictures(pictures, Span(every, start, end))
-    predictions = predict_photos(photos, recognizers, None if whole else BlazeFace(), smoothing=smoothing)
+    detector = None if whole else BlazeFace()
+    predictions = predict_photos(photos, recognizers, detector, smoothing=smoothing, min_probability=min_probability)
     return as_table(predictions, recognizers, smoothing)
 
 
@@ -127,6 +132,7 @@ def predict_photos(
     keep_images: bool = False,
     smoothing: float = 0.0,
     people: People | None = None,
+    min_probability: float = 0.0,
 ) -> Iterator[Prediction]:
     """Predict one picture after the other, in their order, faces in batches of 64.
 
@@ -143,6 +149,8 @@ def predict_photos(
         As of `People`.
     people : People, optional
         Who was in the frames before; without, each video begins with nobody.
+    min_probability : float
+        As of `Prediction`.
     """
     batch = 1 if keep_images else BATCH
     waiting: list[Prediction] = []
@@ -158,10 +166,9 @@ def predict_photos(
         if photo.image is None:
             waiting.append(Prediction(light))
             continue
-        crops = searched.rows.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
         waiting += [
-            Prediction(light, face, crop, person=person)
-            for face, crop, person in zip(searched.faces, crops, _persons(searched, known), strict=True)
+            Prediction(light, face, crops, person=person, min_probability=min_probability)
+            for face, crops, person in zip(searched.faces, searched.crops, _persons(searched, known), strict=True)
         ] or [Prediction(light)]
         if len(waiting) >= batch:
             yield from _with_probabilities(waiting, recognizers, known)
@@ -171,7 +178,7 @@ def predict_photos(
 
 def _whole(photo: Photo) -> Searched:
     """Return a picture that is a face."""
-    return Searched(photo) if photo.image is None else Searched(photo, [None], resize_to_face(photo.image))
+    return Searched(photo) if photo.image is None else Searched(photo, [None], resize_to_face(photo.image)[None, None])
 
 
 def _persons(searched: Searched, people: People) -> list[int] | list[None]:
@@ -186,13 +193,15 @@ def _persons(searched: Searched, people: People) -> list[int] | list[None]:
 def _with_probabilities(
     waiting: Sequence[Prediction], recognizers: Mapping[str, Any], people: People
 ) -> Iterator[Prediction]:
-    crops = [prediction.crop for prediction in waiting if prediction.crop is not None]
+    crops = [prediction.crops for prediction in waiting if prediction.crops is not None]
     if crops:
-        rows = np.stack(crops).reshape(len(crops), N_PIXELS)
-        by_model = predict_by_model(recognizers, rows)
+        by_model = {
+            name: proba.reshape(len(crops), -1, proba.shape[1]).mean(axis=1)
+            for name, proba in predict_by_model(recognizers, np.concatenate(crops).reshape(-1, N_PIXELS)).items()
+        }
     place = 0
     for prediction in waiting:
-        if prediction.crop is None:
+        if prediction.crops is None:
             yield prediction
             continue
         values = {name: proba[place] for name, proba in by_model.items()}

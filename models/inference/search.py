@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from features.rows import N_PIXELS
+from features.rows import IMAGE_SIDE
 from models.inference.crop import Detector, Face, crop_faces, find_faces
 from models.inference.grey_levels import PhotoError
 from models.inference.inputs import Photo
@@ -21,11 +21,11 @@ SAME = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """A picture with its faces, and their rows as of `models.inference.crop.crop_faces`; the face None is all of it."""
+    """A picture with its faces, and their crops as `crop_faces` returns them; the face None is all of it."""
 
     photo: Photo
     faces: Sequence[Face | None] = ()
-    rows: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, N_PIXELS), np.uint8))
+    crops: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 1, IMAGE_SIDE, IMAGE_SIDE), np.uint8))
 
 
 def search(photos: Iterable[Photo], detector: Detector) -> Iterator[Searched]:
@@ -71,16 +71,18 @@ def _halfway(before: Searched, photo: Photo, after: Searched, detector: Detector
     """Return the faces between two frames, or None if these do not have the same faces."""
     if before.photo.image is None or photo.image is None or after.photo.image is None:
         return None
-    boxes = [np.array([astuple(face) for face in each.faces if face]).reshape(-1, 5) for each in (before, after)]
+    found = [[face for face in each.faces if face] for each in (before, after)]
+    boxes = [np.array([astuple(face)[:4] for face in faces]).reshape(-1, 4) for faces in found]
     same = _shared(boxes[0][:, None], boxes[1]) > SAME
     if not ((same.sum(axis=0) == 1).all() and (same.sum(axis=1) == 1).all()):
         return None
-    faces = [Face(*map(float, row)) for row in (boxes[0] + boxes[1][same.argmax(axis=1)]) / 2] if len(same) else []
+    places = same.argmax(axis=1) if len(same) else []
+    faces = [face.halfway(found[1][place]) for face, place in zip(found[0], places, strict=True)]
     return Searched(photo, faces, crop_faces(photo.image, faces, detector))
 
 
 def _shared(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the intersection over union of boxes: left, top, width, height and score."""
+    """Return the intersection over union of boxes: left, top, width and height."""
     low = np.maximum(boxes[..., :2], others[..., :2])
     high = np.minimum(boxes[..., :2] + boxes[..., 2:4], others[..., :2] + others[..., 2:4])
     both = np.prod(np.maximum(high - low, 0), axis=-1)

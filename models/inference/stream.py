@@ -27,7 +27,7 @@ class Stream:
 
     Parameters
     ----------
-    model, whole, results, exact
+    model, whole, results, exact, min_probability
         As of `models.predict_images`.
     smoothing : float
         Seconds over which the probabilities of a person are averaged, in columns of their own; 0 for none.
@@ -55,10 +55,12 @@ class Stream:
         whole: bool = False,
         results: str | Path = DEFAULT_RESULTS,
         exact: bool = False,
+        min_probability: float = 0.0,
     ) -> None:
         self.name = ""  # in the column `file`
         self.recognizers = load_models(model, results, exact)
         self.whole = whole
+        self._min_probability = min_probability
         self._detector = BlazeFace()
         self._lock = Lock()
         self._begin(smoothing)
@@ -101,4 +103,13 @@ class Stream:
             photo = Photo(self.name, image, self._frames, seconds)
             self._frames += 1
             detector = None if self.whole else self._detector
-            return list(predict_photos([photo], self.recognizers, detector, True, people=self.people))
+            return list(
+                predict_photos(
+                    [photo],
+                    self.recognizers,
+                    detector,
+                    keep_images=True,
+                    people=self.people,
+                    min_probability=self._min_probability,
+                )
+            )

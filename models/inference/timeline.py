@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.files.streams import one_line
-from models.inference.prediction import NO_FACE, Prediction
+from models.inference.prediction import NO_FACE, UNCERTAIN, Prediction
 from models.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ def seconds_by_person(predictions: Sequence[Prediction]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a person, a column an emotion.
+        A row a person, a column an emotion, and one for ``uncertain`` where that is an answer.
     """
     times = _times(predictions)
     steps = dict(zip(times, np.diff(times, append=times[-1:] + _step(times)), strict=True))
-    table = pd.DataFrame(0.0, index=pd.Index([], name="person", dtype=int), columns=EMOTIONS)
+    table = pd.DataFrame(0.0, index=pd.Index([], name="person", dtype=int), columns=[*EMOTIONS, UNCERTAIN])
     for prediction in predictions:
         if prediction.person and prediction.photo.seconds is not None:
             if prediction.person not in table.index:
                 table.loc[prediction.person] = 0.0
             table.loc[prediction.person, prediction.emotion] += steps[prediction.photo.seconds]
-    return table
+    return table if table[UNCERTAIN].any() else table.drop(columns=UNCERTAIN)
 
 
 def plot_timeline(predictions: Sequence[Prediction]) -> Figure:

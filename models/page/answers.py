@@ -104,7 +104,8 @@ def as_answer(predictions: Sequence[Prediction]) -> dict[str, Any]:
     -------
     dict
         ``width`` and ``height`` of the picture in pixels; ``faces``: of each the ``number``, ``colour``, ``box`` (left,
-        top, width and height in pixels, or None for the whole picture), the ``emotion`` and its ``probability`` by the
+        top, width and height in pixels, or None for the whole picture), ``doubt`` (why it is hard to read, or empty),
+        the ``emotion`` and its ``probability`` by the
         first model, and ``models``: of each the probability of every emotion, by their names.
 
     Raises
@@ -127,6 +128,7 @@ def _as_face(prediction: Prediction) -> dict[str, Any]:
         "number": number,
         "colour": COLOURS[(number - 1) % len(COLOURS)],
         "box": face and [face.left, face.top, face.width, face.height],
+        "doubt": "" if prediction.status == "ok" else prediction.status,
         "emotion": prediction.emotion,
         "probability": float(prediction.first_probabilities.max()),
         "models": {name: dict(zip(EMOTIONS, values.tolist(), strict=True)) for name, values in by_model.items()},

@@ -47,8 +47,9 @@ function drawCards(found, noun) {
     if (!found.some((face) => face.number === number)) card.element.remove(), cards.delete(number);
   }
   for (const face of found) {
-    if (!cards.has(face.number)) cards.set(face.number, makeCard(face, noun));
+    if (!cards.has(face.number)) cards.set(face.number, makeCard(face));
     const card = cards.get(face.number);
+    card.title.textContent = `${noun} ${face.number}${face.doubt && `: ${face.doubt}`}`;
     for (const [model, values] of Object.entries(face.models)) {
       const { answer, rows } = card.models[model];
       const largest = Math.max(...Object.values(values));
@@ -64,11 +65,11 @@ function drawCards(found, noun) {
   faces.append(...[...cards].sort(([one], [other]) => one - other).map(([, card]) => card.element));
 }
 
-function makeCard(face, noun) {
-  const card = { element: make("article", "face", faces), models: {} };
-  paint(card.element, face.colour);
-  make("h2", "", card.element).textContent = `${noun} ${face.number}`;
-  const models = make("div", "models", card.element);
+function makeCard(face) {
+  const element = make("article", "face", faces);
+  const card = { element, title: make("h2", "", element), models: {} };
+  paint(element, face.colour);
+  const models = make("div", "models", element);
   for (const [model, values] of Object.entries(face.models)) {
     const column = make("div", "", models);
     const title = make("h3", "", column);

@@ -29,7 +29,7 @@ from models.registry import recognizers
 class Squares:
     """Finds the two faces that are in every photo but the black ones, the smaller one first."""
 
-    scale, shift = 1.0, 0.0
+    framings = ((1.0, 0.0),)
 
     def detect(self, photo):
         return [Face(0, 0, 10, 10, 0.9), Face(20, 30, 48, 48, 0.8)] if photo.any() else []

@@ -96,7 +96,7 @@ def test_a_data_set_is_loaded_cached_and_described_by_its_note(tmp_path, empty_c
 
 def test_faces_are_found_where_asked_and_the_note_says_so(tmp_path, empty_cache, monkeypatch):
     class Corner:
-        scale, shift = 1.0, 0.0
+        framings = ((1.0, 0.0),)
 
         def detect(self, photo):
             return [Face(0, 0, 48, 48, 1.0)]

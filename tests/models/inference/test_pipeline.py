@@ -22,11 +22,11 @@ from models.recognizers.soft_voting import SoftVoting
 class OnePerBrightCorner:
     """Finds a face in each corner that is white."""
 
-    scale, shift = 1.0, 0.0
+    framings = ((1.0, 0.0),)
 
     def detect(self, photo):
         corners = [(0, 0), (0, -1), (-1, 0), (-1, -1)]
-        return [Face(float(k), 0, 20, 20, 0.9) for k, place in enumerate(corners) if photo[place] == 255]
+        return [Face(float(k), 0, 40, 40, 0.9) for k, place in enumerate(corners) if photo[place] == 255]
 
 
 @pytest.fixture

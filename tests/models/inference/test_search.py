@@ -13,7 +13,7 @@ WIDTH = 60
 class Drawn:
     """Finds the faces that are painted: each has a grey level of its own."""
 
-    scale, shift = 1.0, 0.0
+    framings = ((1.0, 0.0),)
 
     def __init__(self):
         self.n_searched = 0
@@ -41,7 +41,7 @@ def lefts(paths, **options):
     detector = Drawn()
     searched = list(search(photos(paths, **options), detector))
     assert [each.photo.frame for each in searched] == [*range(len(searched))]
-    assert all(each.rows.shape == (len(each.faces), 2304) for each in searched)
+    assert all(each.crops.shape == (len(each.faces), 1, 48, 48) for each in searched)
     return [[face.left for face in each.faces] for each in searched], detector.n_searched
 
 
