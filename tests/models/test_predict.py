@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import models
 from benchmark.data.synthetic import draw_face
 from features.rows import N_PIXELS
 from models import EMOTIONS
@@ -57,6 +58,17 @@ def test_a_model_of_ferplus_says_so(photo, tmp_path, capsys):
     card = artifacts.save(recognizer, tmp_path / "models", "majority", facts)
     assert main([photo, "--json", "--model", str(tmp_path / "models" / card["artifact"])]) == 0
     assert json.loads(capsys.readouterr().out)["trained_on"] == {"majority": "fer2013, labels of FER+"}
+
+
+def test_the_answer_is_uncertain_below_the_least_probability(model, photo, tmp_path, capsys):
+    table = tmp_path / "out.csv"
+    assert main([photo, "--model", model, "--whole", "--csv", str(table), "--min-probability", "0.99"]) == 0
+    assert pd.read_csv(table)["emotion"].tolist() == ["uncertain"]
+    assert models.predict_images(photo, model, whole=True, min_probability=0.99)["emotion"].tolist() == ["uncertain"]
+    assert models.Stream(model, whole=True, min_probability=0.99)(photo)["emotion"].tolist() == ["uncertain"]
+    with pytest.raises(SystemExit):
+        main([photo, "--min-probability", "1.5"])
+    assert "not from 0 to 1" in capsys.readouterr().err
 
 
 def test_a_line_an_image(model, photo, capsys):
