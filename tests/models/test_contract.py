@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import (
 from benchmark.data.synthetic import draw_face
 from models import EMOTIONS, load
 from models.artifacts import save_load as artifacts
-from models.artifacts.formats import COPY_SUFFIXES, HDF5
+from models.artifacts.formats import COPY_SUFFIXES, HDF5, SKOPS
 from models.calibration import apply_temperature, best_temperature
 from models.networks.cpu import has_bfloat16
 from models.registry import recognizers, run_of
@@ -322,6 +322,7 @@ def test_saved_and_loaded_gives_the_same(name, fitted, saved, faces):
     np.testing.assert_array_equal(loaded.predict_proba(X), fitted[name].predict_proba(X))
     assert loaded.card_["emotions"][1] == "Disgust"
     assert not list(saved.folder.glob("*partial*"))
+    assert set(loaded.card_["copies"]) == (set() if ENTRIES[name].family == "neural" else {SKOPS})
 
 
 def test_soft_voting_is_the_mean_calibrated(fitted, faces):
