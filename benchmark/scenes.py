@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from benchmark.analysis.stored_models import choose, data_of
 from benchmark.data import DataError, Split
 from benchmark.data.options import add_data_options
-from benchmark.data.scenes import CONDITIONS, Scene, make_scene
+from benchmark.data.scenes import CONDITIONS, SCENES, Scene, make_scene
 from benchmark.runs.expected_time import REFERENCE_FOLDER
 from benchmark.runs.metrics import expected_calibration_error
 from benchmark.runs.options import count
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         recognizers = load_models(args.model, args.results / REFERENCE_FOLDER, args.exact)
         faces = data[first["protocol"]["select"]]
         faces = faces.sample(args.faces) if args.faces else faces
-        score, file = (score_framings, "framings.csv") if args.framings else (score_scenes, "scenes.csv")
+        score, file = (score_framings, "framings.csv") if args.framings else (score_scenes, SCENES)
         table = score(recognizers, faces, BlazeFace())
         path = args.results / data.name / file
         path.parent.mkdir(parents=True, exist_ok=True)

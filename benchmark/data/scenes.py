@@ -18,6 +18,7 @@ from PIL import Image
 
 from features.rows import IMAGE_SIDE
 
+SCENES = "scenes.csv"  # what `benchmark.scenes` writes
 WIDTH, HEIGHT = 640, 480
 # The side of faces, pixels; where a smaller one is asked for, the photograph is reduced with it.
 SIDES = (64, 240)

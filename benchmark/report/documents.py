@@ -14,6 +14,7 @@ from benchmark.analysis.findings import Findings
 from benchmark.analysis.leaderboard import to_markdown
 from benchmark.analysis.published import beside_tools, published
 from benchmark.analysis.summaries import score_summary, weights_summary
+from benchmark.data.scenes import SCENES
 from benchmark.runs.frame_rate import VIDEO_SPEED
 from benchmark.runs.latency import SPEED
 
@@ -58,8 +59,8 @@ def update_readme(documents: Sequence[Path], folders: Sequence[Findings]) -> Non
     errors, ``<!-- class weights: ROOT -->`` the ablation of the class weights, ``<!-- ensembles: ROOT -->`` the weights
     of their members, ``<!-- robustness: ROOT -->`` the accuracy on corrupted faces and who was trained on them,
     ``<!-- tools: ROOT -->`` our best beside the tools that people install, ``<!-- speed: ROOT'S PARENT -->`` what
-    `benchmark.speed` measured, ``<!-- video speed: ROOT'S PARENT -->`` with ``--video``, ``<!-- anchors -->`` the
-    published results; each ends with ``<!-- end -->``.
+    `benchmark.speed` measured, ``<!-- video speed: ROOT'S PARENT -->`` with ``--video``, ``<!-- scenes: ROOT'S PARENT
+    -->`` what `benchmark.scenes` measured, ``<!-- anchors -->`` the published results; each ends with ``<!-- end -->``.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def _blocks(findings: Findings) -> dict[str, str]:
     if "robustness" in findings.tables:
         broken = findings.tables["robustness"]
         blocks[f"robustness: {root}"] = f"{to_markdown(marked(broken))}\n{note(broken)}\n"
-    for kind, name in (("speed", SPEED), ("video speed", VIDEO_SPEED)):
+    for kind, name in (("speed", SPEED), ("video speed", VIDEO_SPEED), ("scenes", SCENES)):
         if (parent / name).exists():
             blocks[f"{kind}: {parent.as_posix()}"] = to_markdown(pd.read_csv(parent / name))
     return blocks
