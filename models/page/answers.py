@@ -105,8 +105,8 @@ def as_answer(predictions: Sequence[Prediction]) -> dict[str, Any]:
     dict
         ``width`` and ``height`` of the picture in pixels; ``faces``: of each the ``number``, ``colour``, ``box`` (left,
         top, width and height in pixels, or None for the whole picture), ``doubt`` (why it is hard to read, or empty),
-        the ``emotion`` and its ``probability`` by the
-        first model, and ``models``: of each the probability of every emotion, by their names.
+        the ``emotion`` and its ``probability`` by the first model, and ``models``: of each the probability of every
+        emotion, by their names.
 
     Raises
     ------
