@@ -66,7 +66,6 @@ DECIMALS = {
     "one_ms": 2,
     "batch_ms": 2,
     "memory_mb": 0,
-    "found": 1,
     "frames_per_second": 1,
 }
 
