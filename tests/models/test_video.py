@@ -1,5 +1,6 @@
 """Videos and streams from end to end: who is who, a timeline, an annotated copy, damaged files."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -184,6 +185,9 @@ def test_seconds_of_each_emotion():
     assert table.loc[2, "Sad"] == 1.0
     assert table.to_numpy().sum() == 2.5
     assert seconds_by_person(predictions([(None,)])).empty
+    assert "uncertain" not in table
+    unsure = [replace(each, min_probability=2.0) for each in predictions([(3,), (3,)])]
+    assert seconds_by_person(unsure).loc[1, "uncertain"] == 1.0
 
 
 def test_a_curve_is_broken_where_its_person_is_not_seen():
