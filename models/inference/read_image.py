@@ -159,7 +159,8 @@ def _raw() -> PhotoError:
 def _from_image(image: Image.Image) -> NDArray[np.uint8]:
     if image.width * image.height > MEGAPIXELS * 1e6:
         raise PhotoError(f"{image.width}x{image.height} pixels: scale it down to at most {MEGAPIXELS} megapixels")
-    if not image.width * image.height:
+    is_stub = isinstance(image, ImageFile.StubImageFile)  # its size is made up, or 0x0 since Pillow 13
+    if not is_stub and not image.width * image.height:
         raise PhotoError(f"{image.width}x{image.height} pixels: the picture is empty, give another one")
     tags = getattr(image, "tag_v2", {})
     if tags.get(254, 0) == 1:  # the first image of a raw file is a preview
@@ -167,7 +168,7 @@ def _from_image(image: Image.Image) -> NDArray[np.uint8]:
     try:
         image.load()
     except OSError as error:
-        if image.format in ("EPS", "MPEG") or isinstance(image, ImageFile.StubImageFile):
+        if image.format in ("EPS", "MPEG") or is_stub:
             raise PhotoError(
                 f"{image.format}, which Pillow recognizes but cannot read: save it as JPEG or PNG"
             ) from error
