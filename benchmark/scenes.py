@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from benchmark.data.scenes import CONDITIONS, SCENES, Scene, make_scene
 from benchmark.runs.expected_time import REFERENCE_FOLDER
 from benchmark.runs.metrics import expected_calibration_error
 from benchmark.runs.options import count
-from features.rows import as_images
+from features.rows import N_PIXELS, as_images
 from models.artifacts.save_load import ArtifactError
 from models.files.atomic import explain
 from models.files.streams import prepare_streams
 from models.inference.blazeface import BlazeFace
-from models.inference.crop import Detector, Face
+from models.inference.crop import Detector, Face, find_faces
 from models.inference.inputs import Photo
 from models.inference.pipeline import load_models, predict_photos
 from models.inference.probabilities import predict_by_model
@@ -36,6 +36,7 @@ from models.inference.read_image import read_photo
 
 SCALES = (1.0, 1.1, 1.2, 1.3)
 SHIFTS = (-0.17, -0.1, -0.03, 0.04)
+FRAMING_COLUMNS = ["scale", "shift", "second_scale", "second_shift"]
 
 
 def is_face_of(scene: Scene, face: Face) -> bool:
@@ -57,7 +58,7 @@ def score_scenes(recognizers: Mapping[str, Any], faces: Split, detector: Detecto
     """
     as_they_are = predict_by_model(recognizers, faces.X)
     rows = {}
-    for name in tqdm(CONDITIONS, unit="condition", disable=None):
+    for name in CONDITIONS:
         found, proba = _predict_scenes(recognizers, faces, detector, name)
         y = faces.y[found]
         row = {"faces": len(faces), "found": len(found) / len(faces)}
@@ -70,16 +71,40 @@ def score_scenes(recognizers: Mapping[str, Any], faces: Split, detector: Detecto
 
 
 def score_framings(recognizers: Mapping[str, Any], faces: Split, detector: Detector) -> pd.DataFrame:
-    """Return the accuracy of recognizers on plain scenes by each framing alone, with the index scale, shift."""
-    rows = {}
-    for framing in tqdm(list(product(SCALES, SHIFTS)), unit="framing", disable=None):
-        framed = copy(detector)
-        framed.framings = (framing,)
-        found, proba = _predict_scenes(recognizers, faces, framed, "plain")
-        if not len(found):
-            raise DataError(f"{type(detector).__name__} finds none of {len(faces)} faces")
-        rows[framing] = {name: (p.argmax(axis=1) == faces.y[found]).mean() for name, p in proba.items()}
-    return pd.DataFrame(rows.values(), index=pd.MultiIndex.from_tuples(rows, names=["scale", "shift"]))
+    """Score recognizers on plain scenes by each framing alone, and by each two, whose probabilities are averaged.
+
+    Returns
+    -------
+    DataFrame
+        Index scale, shift, second_scale, second_shift, the last two missing for one framing alone; for each recognizer
+        a column with its accuracy on the faces that were found.
+    """
+    framed = copy(detector)
+    framed.framings = tuple(product(SCALES, SHIFTS))
+    crops: dict[int, NDArray[np.uint8]] = {}
+    for place, scene in _scenes(faces, "plain"):
+        found, of_scene = find_faces(read_photo(scene.photo), framed)
+        for face, crop in zip(found, of_scene, strict=True):
+            if is_face_of(scene, face):
+                crops.setdefault(place, crop)
+    if not crops:
+        raise DataError(f"{type(detector).__name__} finds none of {len(faces)} faces")
+    y, rows = faces.y[[*crops]], np.stack([*crops.values()]).reshape(-1, N_PIXELS)
+    proba = {name: p.reshape(len(y), -1, p.shape[1]) for name, p in predict_by_model(recognizers, rows).items()}
+    singles, pairs = combinations(range(len(framed.framings)), 1), combinations(range(len(framed.framings)), 2)
+    table = [
+        dict(zip(FRAMING_COLUMNS, (value for at in chosen for value in framed.framings[at]), strict=False))
+        | {name: (p[:, chosen].mean(axis=1).argmax(axis=1) == y).mean() for name, p in proba.items()}
+        for chosen in (*singles, *pairs)
+    ]
+    return pd.DataFrame(table).set_index(FRAMING_COLUMNS)
+
+
+def _scenes(faces: Split, condition: str) -> Iterator[tuple[int, Scene]]:
+    """Yield the place of each face with its scene."""
+    generator = np.random.default_rng(0)
+    for place, face in enumerate(tqdm(as_images(faces.X), unit="face", desc=condition, disable=None)):
+        yield place, make_scene(face, CONDITIONS[condition], generator)
 
 
 def _predict_scenes(
@@ -90,9 +115,7 @@ def _predict_scenes(
     found: dict[int, Any] = {}
 
     def photos() -> Iterator[Photo]:
-        generator = np.random.default_rng(0)
-        for place, face in enumerate(as_images(faces.X)):
-            scene = make_scene(face, CONDITIONS[condition], generator)
+        for place, scene in _scenes(faces, condition):
             scenes.append(replace(scene, photo=scene.photo[:0]))
             yield Photo(str(place), read_photo(scene.photo))
 
@@ -117,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     option("--exact", action="store_true", help="as of models.predict")
     option("--results", type=Path, default=Path("results"), metavar="DIR", help="(default: %(default)s)")
     option("--faces", type=count(1), metavar="N", help="a stratified part of the split (default: all)")
-    option("--framings", action="store_true", help="score ways to crop a plain scene instead: framings.csv")
+    option("--framings", action="store_true", help="score crops of plain scenes instead, alone and in pairs")
     args = parser.parse_args(argv)
     try:
         first, *_ = choose(args.results / REFERENCE_FOLDER, None).values()

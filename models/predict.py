@@ -235,7 +235,7 @@ def _number(most: float = float("inf")) -> Callable[[str], float]:
     def number(text: str) -> float:
         value = float(text)
         if not 0 <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text} is {f'not from 0 to {most:g}' if value > 0 else 'below 0'}")
+            raise argparse.ArgumentTypeError(f"{text} is not from 0 to {most:g}")
         return value
 
     return number

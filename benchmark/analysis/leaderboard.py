@@ -51,6 +51,7 @@ TEXT_COLUMNS = (
     "what",
     "format",
     "tool",
+    "scene",
     "processor",
     "protocol",
     "extra_data",

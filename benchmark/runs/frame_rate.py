@@ -118,7 +118,7 @@ def _ours(root: Path) -> Tool:
     from models.inference.pipeline import load_models, predict_images
 
     recognizers = [*load_models("best", root, exact=False).values()]
-    return lambda clip: int((predict_images(clip, recognizers, every=0)["status"] == "ok").sum())
+    return lambda clip: int(predict_images(clip, recognizers, every=0)["emotion"].count())
 
 
 def _fer(mtcnn: bool) -> Tool:

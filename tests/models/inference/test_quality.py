@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.data import load_dataset
 from benchmark.data.corruptions import corrupt
 from benchmark.data.synthetic import draw_face
 from models.inference.crop import Face
@@ -43,6 +44,12 @@ def test_blurred_faces_are_told_from_sharp_ones(crop):
     enlarged = Image.fromarray(crop).resize((12, 12), Image.Resampling.BOX).resize((48, 48), Image.Resampling.BICUBIC)
     assert doubts(None, np.asarray(enlarged)) == ["blurred"]
     assert doubts(None, np.full((48, 48), 90, np.uint8)) == [], "an even picture is not blurred: it has no contrast"
+
+
+@pytest.mark.data
+def test_hardly_any_face_of_fer2013_is_blurred():
+    crops = load_dataset()["PublicTest"].sample(1000).X.reshape(-1, 48, 48)
+    assert np.mean([doubts(None, crop) == ["blurred"] for crop in crops]) < 0.01
 
 
 def test_faint_contrast_is_no_blur(crop):
