@@ -45,7 +45,7 @@ class BlazeFace:
     detection on mobile GPUs", 2019. https://arxiv.org/abs/1907.05047
     """
 
-    # Chosen by `python -m benchmark.scenes --framings`: results/fer2013/framings.csv
+    # The best alone, and one beside it: results/fer2013/framings.csv, by `python -m benchmark.scenes --framings`
     framings: tuple[tuple[float, float], ...] = ((1.2, -0.03), (1.0, -0.1))
 
     def __init__(self, threshold: float = 0.5, overlap: float = 0.4) -> None:
