@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import pandas as pd
 from filelock import FileLock
 
 from benchmark.analysis.class_weight_ablation import ablation_summary
@@ -24,6 +25,7 @@ from benchmark.report.model_card import model_card
 from benchmark.report.page import REPORT, render
 from benchmark.report.release import write_release
 from benchmark.runs.external_store import is_external
+from benchmark.runs.latency import SPEED
 from benchmark.runs.record_store import Record
 from models.files.atomic import explain, write_json, write_text
 from models.files.streams import prepare_streams
@@ -39,8 +41,8 @@ FOLDERS = {"analysis", "confusion", "figures"}
 def derive(root: Path) -> Findings:
     """Write leaderboard, confusion matrices, figures, analysis, report and ``best.json``; return what they say.
 
-    Only ``runs/`` is read, and that of other class weights beside this folder, so that everything comes back without
-    the data when it was deleted. Files that an earlier call wrote and this one does not are deleted.
+    Only ``runs/`` is read, that of other class weights and ``speed.csv`` beside this folder, so that everything comes
+    back without the data when it was deleted. Files that an earlier call wrote and this one does not are deleted.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def _write(findings: Findings) -> Iterator[str]:
     write_text(root / REPORT, render(findings, figures))
     yield REPORT
     if "drop" not in findings.tables and not is_external(root):  # faces and models from elsewhere choose no model
-        write_json(root / "best.json", _best(findings.done))
+        write_json(root / "best.json", _best(findings))
         yield "best.json"
         (root / MODEL_CARD).parent.mkdir(exist_ok=True)
         write_text(root / MODEL_CARD, model_card(findings))
@@ -171,13 +173,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _best(done: Sequence[Record]) -> dict[str, Any]:
-    """Return the recognizers in the order of validation macro-F1, each with the artifact of its first seed."""
+def _best(findings: Findings) -> dict[str, Any]:
+    """Return the recognizers in the order of validation macro-F1, each with the artifact of its first seed.
+
+    And with the milliseconds that its fastest format takes for one face, if `benchmark.speed` measured them.
+    """
+    done, speed = findings.done, findings.root.parent / SPEED
+    one_ms = {}
+    if speed.exists():
+        table = pd.read_csv(speed, usecols=["recognizer", "one_ms"])
+        one_ms = table.groupby("recognizer")["one_ms"].min().to_dict()
     ranking = []
     for name, runs in groupby(done, lambda record: record["recognizer"]):
         records = list(runs)
         macro_f1 = fmean(record["valid"]["macro_f1"] for record in records)
-        ranking.append({"recognizer": name, "artifact": records[0]["artifact"], "valid_macro_f1": macro_f1})
+        row = {"recognizer": name, "artifact": records[0]["artifact"], "valid_macro_f1": macro_f1}
+        ranking.append(row | ({"one_ms": one_ms[name]} if name in one_ms else {}))
     return {
         "dataset": done[0]["dataset"],
         "chosen_by": f"macro-F1 on {done[0]['protocol']['select']}",

@@ -13,6 +13,7 @@ from benchmark.analysis.class_weight_ablation import scheme_roots
 from benchmark.analysis.releases import RELEASES, losses, scores
 from benchmark.derive import derive, update_readme
 from benchmark.figures.catalogue import displays
+from benchmark.runs.latency import SPEED
 from benchmark.runs.record_store import EXTERNAL, Store
 from benchmark.runs.validation import KnownData, doubts, record_flaws
 from benchmark.validate import changed_files
@@ -46,6 +47,7 @@ def derived(tmp_path_factory):
             beside = root.with_name(root.name.removesuffix(f"-{EXTERNAL}"))
             for folder in (root, beside, *scheme_roots(root).values()):
                 shutil.copytree(folder / "runs", parent / folder.name / "runs", dirs_exist_ok=True)
+            shutil.copy(root.parent / SPEED, parent)
             made[root] = derive(parent / root.name)
         return made[root]
 

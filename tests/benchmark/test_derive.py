@@ -77,6 +77,16 @@ def test_best_is_chosen_on_validation(tmp_path, record, probabilities):
     assert [each["recognizer"] for each in best["ranking"]] == ["b", "a"]
 
 
+def test_the_ranking_says_how_long_the_quickest_format_takes(tmp_path, record, probabilities):
+    store = Store(tmp_path / "kaggle")
+    for name in "ab":
+        store.write(record(name, RIGHT, WRONG), probabilities)
+    (tmp_path / "speed.csv").write_text("recognizer,format,one_ms\na,exact,188.5\na,8 bits,1.5\n")
+    derive(store.root)
+    ranking = json.loads((store.root / "best.json").read_text())["ranking"]
+    assert {row["recognizer"]: row.get("one_ms") for row in ranking} == {"a": 1.5, "b": None}
+
+
 def statuses(store):
     return {record["recognizer"]: f"{record['status']} {record['error']}".strip() for record in current_records(store)}
 

@@ -107,14 +107,35 @@ def test_best_is_the_first_of_the_ranking_that_is_here(saved, tmp_path):
         load("best", results=tmp_path / "nowhere")
 
 
+def test_a_slow_model_is_the_default_only_where_no_quick_one_is(saved, tmp_path):
+    def rank(**one_ms):
+        ranking = [{"recognizer": name, "artifact": f"{name}.joblib", "one_ms": ms} for name, ms in one_ms.items()]
+        (tmp_path / "best.json").write_text(json.dumps({"ranking": ranking}))
+
+    for file in saved.parent.glob("majority*"):
+        shutil.copy(file, file.with_name(file.name.replace("majority", "other")))
+    rank(majority=10.5, other=9.5)
+    assert lookup.find_artifact("best", tmp_path, exact=False).stem == "other"
+    assert lookup.find_artifact("best", tmp_path, exact=True).stem == "majority"
+    rank(majority=10.5, missing=9.5)
+    with pytest.warns(UserWarning, match="missing"):
+        assert lookup.find_artifact("best", tmp_path, exact=False).stem == "majority"
+
+
 @pytest.mark.parametrize(
     "content",
-    ["[]", '{"ranking": [{}]}', '{"ranking": 7}', '{"ranking": [{"artifact": "../x.joblib", "recognizer": "x"}]}'],
+    [
+        '{"ranking": [{"artifact": "x.joblib", "recognizer": "x", "one_ms": "fast"}]}',
+        "[]",
+        '{"ranking": [{}]}',
+        '{"ranking": 7}',
+        '{"ranking": [{"artifact": "../x.joblib", "recognizer": "x"}]}',
+    ],
 )
 def test_a_ranking_that_is_none_is_explained(content, tmp_path):
     (tmp_path / "best.json").write_text(content)
     with pytest.raises(ArtifactError, match="cannot be read"):
-        load("best", results=tmp_path)
+        load("best", results=tmp_path, exact=False)
 
 
 @pytest.mark.parametrize("stem", ["../majority", "/etc/majority", 7])
