@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,15 @@ class Killed(Majority):
 
     def _fit(self, *arrays: Any) -> None:
         os._exit(9)
+
+
+class Tidies(Majority):
+    """Its process has something to tidy up at its end, which takes a moment."""
+
+    def _fit(self, *arrays: Any) -> None:
+        super()._fit(*arrays)
+        atexit.register(Path(os.environ["TIDY"]).touch)
+        atexit.register(time.sleep, 0.3)
 
 
 class Guesses(Majority):

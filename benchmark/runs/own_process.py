@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchmark.runs.run_list import Run
     from benchmark.runs.study import Study
 
+ENDING_SECONDS = 10
+
 
 def do_alone(study: Study, run: Run, fit: bool, is_wanted: Callable[[], bool] = lambda: True) -> Record:
     """Do and store a run as `Study.do` does, in a new process, which ends with this one however that ends.
@@ -48,6 +50,7 @@ def do_alone(study: Study, run: Run, fit: bool, is_wanted: Callable[[], bool] = 
             if not is_wanted():
                 process.terminate()
         answer = receiver.recv()
+        process.join(ENDING_SECONDS)  # killed at once, it leaves semaphores, of which Python warns at the end
         if isinstance(answer, OSError):
             raise answer
         record: Record = answer

@@ -13,7 +13,7 @@ import pytest
 from benchmark.data.protocol import PROTOCOLS, Setting
 from benchmark.runs.study import Study
 from models.registry import Entry, recognizers
-from tests.recipes import Killed, Large
+from tests.recipes import Killed, Large, Tidies
 
 pytestmark = pytest.mark.alone
 
@@ -44,6 +44,13 @@ def test_a_process_that_ends_early_is_a_failed_run_and_the_others_go_on(faces, t
     assert [record["status"] for record in records] == ["failed", "ok"]
     assert "exit code 9" in records[0]["error"]
     assert "memory" in records[0]["error"]
+
+
+def test_a_process_ends_by_itself_once_its_record_is_there(faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDY", str(tmp_path / "tidy"))
+    ((_, _, record),) = alone(Entry("majority", "floor", Tidies), faces, tmp_path / "runs").execute()
+    assert record["status"] == "ok", record["error"]
+    assert (tmp_path / "tidy").exists()
 
 
 def test_code_that_was_edited_since_the_job_began_does_not_run(faces, tmp_path):
