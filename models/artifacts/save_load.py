@@ -87,7 +87,7 @@ def load(path: str | Path = "best", results: str | Path = DEFAULT_RESULTS, exact
     path : str or Path
         An artifact, a copy of one, the name of a recognizer whose model is in `results`, or ``"best"``: the recognizer
         that ranks first on the validation split of `results` and whose files are present; with ``exact=False`` the
-        first that answers 50 faces of photos a second on one core, if `benchmark.speed` measured that. Where a better
+        first that answers 50 faces a second on one core, if `benchmark.speed` measured that. Where a better
         one is not present, a warning names it.
     results : str or Path
         Results folder in which a name and ``"best"`` are looked up. The default one is that in the working folder;

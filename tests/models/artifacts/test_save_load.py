@@ -114,10 +114,10 @@ def test_a_slow_model_is_the_default_only_where_no_quick_one_is(saved, tmp_path)
 
     for file in saved.parent.glob("majority*"):
         shutil.copy(file, file.with_name(file.name.replace("majority", "other")))
-    rank(majority=10.5, other=9.5)
+    rank(majority=20.5, other=19.5)
     assert lookup.find_artifact("best", tmp_path, exact=False).stem == "other"
     assert lookup.find_artifact("best", tmp_path, exact=True).stem == "majority"
-    rank(majority=10.5, missing=9.5)
+    rank(majority=20.5, missing=19.5)
     with pytest.warns(UserWarning, match="missing"):
         assert lookup.find_artifact("best", tmp_path, exact=False).stem == "majority"
 
