@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs="+",
         default=["best"],
         metavar="PATH",
-        help="names in --results, or model files, compared side by side (default: the best quick one)",
+        help="names in --results, or model files, side by side (default: the best quick one)",
     )
     option("--results", default=DEFAULT_RESULTS, help="where names are looked up (default: %(default)s)")
     option(

@@ -104,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=["best"],
         metavar="MODEL",
-        help="names in --results, or files (.joblib, .h5, .tflite), compared side by side (default: the best quick one)",
+        help="names in --results, or files (.joblib, .h5, .tflite), side by side (default: the best quick one)",
     )
     option(
         "--results",
