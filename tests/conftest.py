@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,13 @@ if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
 hypothesis.settings.register_profile("default", max_examples=25, deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("long", max_examples=1500, deadline=None, database=None)
 hypothesis.settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keras_is_not_imported_by_a_test_file() -> None:
+    # Imported before this project sets its variables, TensorFlow takes other kernels on some processors.
+    early = {"keras", "tensorflow", "jax"} & set(sys.modules)
+    assert not early, f"a test file imports {', '.join(sorted(early))}: import it inside a test"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from models.recognizers.cnn_aug import AugmentedCNN
 from models.recognizers.majority import Majority
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install 'fer-benchmark[onnx]'")
-pytest.importorskip("tf2onnx", reason="needs tf2onnx: pip install 'fer-benchmark[onnx]'")
+if find_spec("tf2onnx") is None:
+    pytest.skip("needs tf2onnx: pip install 'fer-benchmark[onnx]'", allow_module_level=True)
 README = Path(__file__).parents[3] / "models" / "README.md"
 ROWS = np.random.default_rng(3).integers(0, 256, (5, N_PIXELS), np.uint8)
 
