@@ -61,7 +61,7 @@ class Processes:
         (folder / "begun").mkdir()
         address = folder / "scheduler.json"
         self.dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(address))
-        assert eventually(address.exists)
+        assert eventually(lambda: address.exists() and address.read_text("utf-8").endswith("}"))  # written in place
         self.address = json.loads(address.read_text("utf-8"))["address"]
 
     def dask(self, what, *options):
