@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from benchmark.figures.style import MUTED, PALETTE, tidy
+from benchmark.figures.style import MARKERS, MUTED, PALETTE, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-LABEL = (150, 12)  # width and height of the name of a recognizer, in points
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class CostDisplay:
 
     table: pd.DataFrame
     title: str
-    size: tuple[float, float] = (7.4, 4.4)
+    size: tuple[float, float] = (9.2, 4.4)
 
     def plot(self, ax: Axes) -> Axes:
         """Draw into `ax`."""
@@ -56,38 +52,19 @@ class CostDisplay:
         front = table[table["front"]].sort_values("ms_per_face")
         ax.step(front["ms_per_face"], front["accuracy"], "--", where="post", color=MUTED, label="Pareto front")
         ax.set_xscale("log")
-        ax.set_xlim(table["ms_per_face"].min() / 2, table["ms_per_face"].max() * 6)
+        ax.set_xlim(table["ms_per_face"].min() / 2, table["ms_per_face"].max() * 2)
         ax.set_ylim(table["low"].min() - 0.02, table["high"].max() + 0.02)
-        points = ax.transData.transform(table[["ms_per_face", "accuracy"]]) * 72 / ax.figure.dpi
-        lowered = _lowered(points)
         for number, (name, row) in enumerate(table.iterrows()):
-            colour = PALETTE[number % len(PALETTE)]
-            ax.vlines(row["ms_per_face"], row["low"], row["high"], color=colour)
-            ax.scatter(row["ms_per_face"], row["accuracy"], s=20 + 12 * row["artifact_mb"], color=colour, alpha=0.45)
-            ax.scatter(row["ms_per_face"], row["accuracy"], s=9, color=colour)
-            text = f"{name}, {row['artifact_mb']:.1f} MB"
-            beside = (6 + 2 * row["artifact_mb"] ** 0.5, -4 - lowered[number])  # below the line of the front
-            line = (
-                {"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "relpos": (0, 0.5)} if lowered[number] else None
-            )
+            colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
             at = (row["ms_per_face"], row["accuracy"])
-            ax.annotate(text, at, beside, textcoords="offset points", va="top", arrowprops=line)
+            ax.vlines(row["ms_per_face"], row["low"], row["high"], color=colour)
+            ax.scatter(*at, s=20 + 12 * row["artifact_mb"], color=colour, alpha=0.35, linewidth=0)
+            text = f"{name}, {row['artifact_mb']:.1f} MB"
+            ax.scatter(*at, s=44, color=colour, marker=marker, linewidth=0, label=text)
         tidy(ax, title=self.title, xlabel="ms per face, batches of 64", ylabel="accuracy [95% interval]")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
         ax.grid(axis="y", color=MUTED, alpha=0.25)
-        ax.legend(frameon=False, fontsize=9, loc="lower right")
+        ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))  # where no name lies on another
         return ax
-
-
-def _lowered(points: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return how far down to move the labels of points, shape (n, 2), so that none lies on another; in points."""
-    heights = points[:, 1].copy()
-    order = np.argsort(-heights, kind="stable")
-    for place, label in enumerate(order):
-        for other in sorted(order[:place], key=lambda above: -heights[above]):
-            beside = abs(points[label, 0] - points[other, 0]) < LABEL[0]
-            if beside and abs(heights[label] - heights[other]) < LABEL[1]:
-                heights[label] = heights[other] - LABEL[1]
-    return points[:, 1] - heights
