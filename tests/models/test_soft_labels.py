@@ -73,27 +73,15 @@ def test_without_them_a_face_is_all_of_its_label(dark_and_bright):
 
 @pytest.mark.trains
 @pytest.mark.parametrize("network", NETWORKS)
-def test_one_hot_rows_teach_a_network_what_labels_teach(network, dark_and_bright):
-    X, y, one_hot = dark_and_bright
-    weights = [
-        network.fit(X, y, validation=(X, y), soft_labels=soft).network_.get_weights() for soft in (None, one_hot)
-    ]
-    for ours, theirs in zip(*weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.trains
-@pytest.mark.parametrize("network", NETWORKS)
 def test_a_network_learns_them_instead_of_the_labels(network, dark_and_bright, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path))
     X, y, one_hot = dark_and_bright
     other = np.where(y == DARK, BRIGHT, DARK)
-    assert (network.fit(X, y, validation=(X, y)).predict(X) == y).all()
     assert (network.fit(X, y, validation=(X, other), soft_labels=1 - one_hot).predict(X) == other).all()
     mild = network.fit(X, y, validation=(X, y), soft_labels=0.5 + 0.1 * (one_hot - 0.5))
     mild.temperature_ = 1.0
     assert mild.predict_proba(X).max() < 0.8
-    assert len(list(tmp_path.glob("training-*.npz"))) == 3, "each has a checkpoint of its own"
+    assert len(list(tmp_path.glob("training-*.npz"))) == 2, "each has a checkpoint of its own"
 
 
 def test_networks_learn_them_and_no_others():

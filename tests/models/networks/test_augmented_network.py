@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from models.calibration import apply_temperature
 from models.files.arrays import seconds_saved
@@ -30,7 +31,7 @@ class TinyNetwork(AugmentedNetwork):
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def split():
     generator = np.random.default_rng(0)
     X = generator.integers(0, 256, (40, 2304), dtype=np.uint8)
@@ -40,6 +41,11 @@ def split():
 def fitted(split, **params):
     X, y = split
     return TinyNetwork(epochs=4, batch_size=16, **params).fit(X, y, validation=(X[:10], y[:10]))
+
+
+@pytest.fixture(scope="module")
+def trained(split):
+    return fitted(split)
 
 
 class AveragedNetwork(KerasRecognizer):
@@ -90,29 +96,26 @@ def test_training_needs_no_standard_error(split, monkeypatch):
     assert len(TinyNetwork(epochs=1).fit(X, y, validation=(X, y)).history_["loss"]) == 1
 
 
-def test_a_face_and_its_mirror_image_have_the_same_probabilities(split):
+def test_a_face_and_its_mirror_image_have_the_same_probabilities(split, trained):
     X = split[0]
-    recognizer = fitted(split)
     mirrored = X.reshape(-1, 48, 48)[:, :, ::-1].reshape(X.shape)
-    np.testing.assert_allclose(recognizer.predict_proba(mirrored), recognizer.predict_proba(X), atol=1e-6)
+    np.testing.assert_allclose(trained.predict_proba(mirrored), trained.predict_proba(X), atol=1e-6)
 
 
-def test_the_probabilities_are_the_mean_over_the_views(split):
-    recognizer = fitted(split)
+def test_the_probabilities_are_the_mean_over_the_views(split, trained):
     faces = split[0].reshape(-1, 48, 48, 1).astype(np.float32)
-    each = [np.asarray(recognizer.network_(view)) for view in views(faces, recognizer.zoom)]
+    each = [np.asarray(trained.network_(view)) for view in views(faces, trained.zoom)]
     assert not np.allclose(each[0], each[2], atol=1e-4)
-    expected = apply_temperature(np.mean(each, axis=0), recognizer.temperature_)
-    np.testing.assert_allclose(recognizer.predict_proba(split[0]), expected, atol=1e-6)
+    expected = apply_temperature(np.mean(each, axis=0), trained.temperature_)
+    np.testing.assert_allclose(trained.predict_proba(split[0]), expected, atol=1e-6)
 
 
-def test_validation_faces_change_nothing_but_the_history(split):
+def test_validation_faces_change_nothing_but_the_history(split, trained):
     X, y = split
-    first, second = (
-        TinyNetwork(epochs=2, batch_size=16).fit(X, y, validation=faces) for faces in ((X[:10], y[:10]), (X, 1 - y))
-    )
-    assert not first.uses_validation
-    for ours, theirs in zip(first.network_.get_weights(), second.network_.get_weights(), strict=True):
+    other = clone(trained).fit(X, y, validation=(X, 1 - y))
+    assert other.history_ != trained.history_
+    assert not trained.uses_validation
+    for ours, theirs in zip(trained.network_.get_weights(), other.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
