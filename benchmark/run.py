@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -99,8 +100,10 @@ def _study(
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     results, faces = Path(args.results), len(data[setting.protocol.fit])
     seconds = expected_seconds([root, results / REFERENCE_FOLDER], faces)
-    study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True)
-    states = [study.state(run, args.rerun) for run in study.runs]
+    names = [entry.name for entry in entries]
+    rerun = {name for pattern in args.only or ["*"] for name in fnmatch.filter(names, pattern)} if args.rerun else ()
+    study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True, rerun=rerun)
+    states = [study.state(run) for run in study.runs]
     unfinished = {run.entry.name: run.entry for run in _unfinished(study, states)}
     for warning in too_many_faces(unfinished.values(), faces):
         print(f"warning: {warning}", file=sys.stderr)
@@ -163,7 +166,7 @@ def _execute(
 def _way(args: argparse.Namespace, studies: Sequence[Study], seconds: Sequence[Mapping[str, float]]) -> Iterator[Way]:
     """Yield what does the runs of a study: this process, or a cluster that is at those of all studies at once."""
     if not (args.scheduler or args.jobs):
-        yield partial(Study.execute, rerun=args.rerun)
+        yield Study.execute
         return
     try:
         from benchmark.runs.cluster import Cluster, connect
@@ -171,7 +174,7 @@ def _way(args: argparse.Namespace, studies: Sequence[Study], seconds: Sequence[M
         raise StudyError(f"--scheduler and --jobs need {error.name}: pip install -e '.[cluster]'") from error
     with (
         connect(args.scheduler, args.jobs) as client,
-        closing(Cluster(client, studies, args.rerun, seconds)) as cluster,
+        closing(Cluster(client, studies, seconds)) as cluster,
     ):
         yield cluster.execute
 

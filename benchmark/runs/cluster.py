@@ -112,13 +112,12 @@ class Cluster:
     client : distributed.Client
     studies : sequence of Study
         Of the same data.
-    rerun : bool
     seconds : sequence of mapping of str to float
         Expected times by recognizer, of each study: the longest of all runs start first, so that none ends alone.
     """
 
-    def __init__(self, client: Client, studies: Sequence[Study], rerun: bool, seconds: Sequence[Times]) -> None:
-        self.client, self.studies, self.rerun = client, studies, rerun
+    def __init__(self, client: Client, studies: Sequence[Study], seconds: Sequence[Times]) -> None:
+        self.client, self.studies = client, studies
         self._faces: dict[str, Future] = {}  # by address, of the workers that can be used
         self._refused: set[str] = set()
         self._away: dict[str, tuple[Task, Future]] = {}  # by address of the worker
@@ -130,8 +129,8 @@ class Cluster:
 
     def _tasks_of(self, study: Study, run: Run) -> Iterator[Task]:
         """Yield a task, unless the run is to be done here or another process is at it."""
-        state, entry = study.state(run, self.rerun), run.entry
-        if state in ("fresh", "broken") or entry.members or entry.skip_reason() or study.fitted_before(run, self.rerun):
+        state, entry = study.state(run), run.entry
+        if state in ("fresh", "broken") or entry.members or entry.skip_reason() or study.fitted_before(run):
             return
         lock = study.store.lock(entry.name, run.seed)
         with suppress(Locked):
@@ -153,7 +152,7 @@ class Cluster:
                 yield done.pop(0)
             else:
                 self._step()
-        yield from study.execute(self.rerun, [run for run in study.runs if run not in ended])
+        yield from study.execute([run for run in study.runs if run not in ended])
 
     def close(self) -> None:
         """End the runs that are not finished, and leave them to others."""
@@ -244,7 +243,7 @@ def do_there(run: Run, setting: Setting, code: dict[str, str], data: Dataset) ->
     """Do a run on a worker, in a process that ends once nobody waits for it; return its record and its files."""
     task = get_worker().state.tasks[get_worker().get_current_task()]
     with TemporaryDirectory() as folder:
-        study = Study([run.entry], [run.seed], data, setting, Path(folder), alone=True, code=code)
-        record = do_alone(study, run, fit=True, is_wanted=lambda: task.state == "executing")
+        study = Study([run.entry], [run.seed], data, setting, Path(folder), True, code, rerun=[run.entry.name])
+        record = do_alone(study, run, is_wanted=lambda: task.state == "executing")
         paths = [path for path in Path(folder).rglob("*") if path.is_file()]
         return record, {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

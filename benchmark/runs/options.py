@@ -66,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--scheduler", metavar="ADDRESS", help="do the runs on a Dask cluster, e.g. tcp://HOST:8786")
     where.add_argument("--jobs", type=count(1), metavar="N", help="do N runs at once, the cores divided among them")
-    option("--rerun", action="store_true", help="do the runs again although they are fresh")
+    option("--rerun", action="store_true", help="do the named runs again although they are fresh")
     option("--dry-run", action="store_true", help="say what would be done and stop")
     return parser
 

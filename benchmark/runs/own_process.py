@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 ENDING_SECONDS = 10
 
 
-def do_alone(study: Study, run: Run, fit: bool, is_wanted: Callable[[], bool] = lambda: True) -> Record:
+def do_alone(study: Study, run: Run, is_wanted: Callable[[], bool] = lambda: True) -> Record:
     """Do and store a run as `Study.do` does, in a new process, which ends with this one however that ends.
 
     Parameters
     ----------
-    study, run, fit
+    study, run
         As of `Study.do`.
     is_wanted : callable
         Is asked every second; the process ends early once the answer is no.
@@ -42,7 +42,7 @@ def do_alone(study: Study, run: Run, fit: bool, is_wanted: Callable[[], bool] = 
     """
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_do, args=(study, run, fit, sender))
+    process = context.Process(target=_do, args=(study, run, sender))
     process.start()
     sender.close()
     try:
@@ -77,13 +77,13 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _do(study: Study, run: Run, fit: bool, sender: Connection) -> None:
+def _do(study: Study, run: Run, sender: Connection) -> None:
     end_with_parent()
     if code_digest(run.entry.module) != study.code[run.entry.name]:
         reason = "its code was edited since this job began: start the job again"
         sender.send(study.fail(run, reason))
         return
     try:
-        sender.send(study.do(run, fit))
+        sender.send(study.do(run))
     except OSError as error:  # it cannot be stored, which is for the job to say
         sender.send(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ class Study:
         Otherwise all is done and measured in this process: quicker, but the costs are then of all that it did.
     code : dict of str to str, optional
         Digests of the recognizers' code by name, where they are known.
+    rerun : collection of str
+        Recognizers whose runs are done although they are fresh.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Study:
         root: Path,
         alone: bool = False,
         code: dict[str, str] | None = None,
+        rerun: Collection[str] = (),
     ) -> None:
         self.entries = {entry.name: entry for entry in entries}
         self.runs = list_runs(entries, seeds)
@@ -68,15 +71,16 @@ class Study:
         self.setting = setting
         self.store = Store(root)
         self.alone = alone
+        self.rerun = rerun
         # As it is by now, even if the files are edited meanwhile.
         self.code = code or {entry.name: code_digest(entry.module) for entry in entries}
 
-    def state(self, run: Run, rerun: bool = False) -> str:
+    def state(self, run: Run) -> str:
         """Return ``fresh``, or why the run has to be done: missing, failed, skipped, stale, rerun or broken."""
         record = self.store.read(run.entry.name, run.seed)
         if run.entry.error:
             return "broken"
-        if rerun:
+        if run.entry.name in self.rerun:
             return "rerun"
         if record is None:
             return "missing"
@@ -84,7 +88,7 @@ class Study:
             return str(record["status"])
         return "fresh" if self.store.is_fresh(record, self.digest(run)) else "stale"
 
-    def execute(self, rerun: bool = False, runs: Sequence[Run] | None = None) -> Iterator[tuple[Run, str, Record]]:
+    def execute(self, runs: Sequence[Run] | None = None) -> Iterator[tuple[Run, str, Record]]:
         """Do every run that is not fresh, or of `runs`, one by one; yield each with its former state and its record.
 
         A run that fails leaves a record with its error, and the others go on; it never takes the place of a finished
@@ -97,21 +101,21 @@ class Study:
                 busy.append(run)
                 continue
             try:
-                yield self._execute(run, rerun, wait=False)
+                yield self._execute(run, wait=False)
             except Timeout:
                 busy.append(run)
         for run in busy:
-            yield self._execute(run, rerun, wait=True)
+            yield self._execute(run, wait=True)
 
-    def _execute(self, run: Run, rerun: bool, wait: bool) -> tuple[Run, str, Record]:
-        state, record = self.state(run, rerun), self.store.read(run.entry.name, run.seed)
+    def _execute(self, run: Run, wait: bool) -> tuple[Run, str, Record]:
+        state, record = self.state(run), self.store.read(run.entry.name, run.seed)
         if state == "fresh" and record is not None:
             return run, state, record
         with self.store.lock(run.entry.name, run.seed).acquire(blocking=wait):
-            state, record = self.state(run, rerun), self.store.read(run.entry.name, run.seed)
+            state, record = self.state(run), self.store.read(run.entry.name, run.seed)
             if state != "fresh" or record is None:
                 # An ensemble only combines what is stored.
-                record = do_alone(self, run, rerun) if self.alone and not run.entry.members else self.do(run, rerun)
+                record = do_alone(self, run) if self.alone and not run.entry.members else self.do(run)
         return run, state, record
 
     def digest(self, run: Run) -> str:
@@ -137,15 +141,12 @@ class Study:
         """Return the parameters of a recognizer that the setting says, or else the data."""
         return {**self.data.budget.get(name, {}), **self.setting.overrides.get(name, {})}
 
-    def do(self, run: Run, fit: bool) -> Record:
-        """Do a run and store it; `fit` although another protocol has its model.
-
-        Whatever the recognizer raises is in the record.
-        """
+    def do(self, run: Run) -> Record:
+        """Do a run and store it; whatever the recognizer raises is in the record."""
         if reason := run.entry.skip_reason() or self._skipped_member(run):
             return self.store.keep({**self.facts(run), "status": "skipped", "error": reason})
         try:
-            record, probabilities = self._scored(run, self.digest(run), self._outcome(run, fit))
+            record, probabilities = self._scored(run, self.digest(run), self._outcome(run))
         except Exception as error:  # whatever a recognizer raises is its row in the board
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return self.fail(run, summary, traceback.format_exc())
@@ -190,9 +191,9 @@ class Study:
         seeds = " ".join(map(str, sorted({run_of(stem)[1] for stem in members})))
         return f"needs {', '.join(absent)}: python -m benchmark.run --only {run.entry.name} --seeds {seeds}"
 
-    def _outcome(self, run: Run, fit: bool) -> Outcome:
+    def _outcome(self, run: Run) -> Outcome:
         if not run.entry.members:
-            earlier, fitted = self.fitted_before(run, fit) or (None, self.make(run))
+            earlier, fitted = self.fitted_before(run) or (None, self.make(run))
             return run_recognizer(fitted, self.data, self.setting, earlier)
         members = {}
         for stem in run.entry.member_stems(run.seed):
@@ -202,9 +203,9 @@ class Study:
             members[stem] = record, self.store.probabilities(record)
         return run_ensemble(self.make(run), members)
 
-    def fitted_before(self, run: Run, fit: bool) -> tuple[Record, Any] | None:
+    def fitted_before(self, run: Run) -> tuple[Record, Any] | None:
         """Return record and recognizer of a fresh run that differs in the validation split alone, if there is one."""
-        if fit or getattr(self.make(run), "uses_validation", True):
+        if run.entry.name in self.rerun or getattr(self.make(run), "uses_validation", True):
             return None
         for protocol in PROTOCOLS.values():
             ours = self.setting.protocol

@@ -36,7 +36,7 @@ def one_hot(labels: list[int]) -> np.ndarray:
 def _in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do runs without processes of their own, each of which takes seconds to start."""
     if not request.node.get_closest_marker("alone"):
-        monkeypatch.setattr("benchmark.runs.study.do_alone", lambda study, run, fit: study.do(run, fit))
+        monkeypatch.setattr("benchmark.runs.study.do_alone", lambda study, run: study.do(run))
         monkeypatch.setattr("benchmark.runs.study.measure", lambda artifact: {"batch_ms": 1.0})
 
 

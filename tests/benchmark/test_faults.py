@@ -182,8 +182,8 @@ class Stop:
             sys.meta_path.remove(Stop)
             raise KeyboardInterrupt
 
-def execute(study, rerun, done=Study.execute):
-    yield from done(study, rerun)
+def execute(study, done=Study.execute):
+    yield from done(study)
     sys.meta_path.insert(0, Stop)
     import matplotlib
     raise KeyboardInterrupt

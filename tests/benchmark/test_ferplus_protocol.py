@@ -54,7 +54,7 @@ def made(files, tmp_path_factory):
     results = tmp_path_factory.mktemp("made")
     taught = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.runs.study.do_alone", lambda study, run, fit: study.do(run, fit))
+        patch.setattr("benchmark.runs.study.do_alone", lambda study, run: study.do(run))
         patch.setattr("benchmark.runs.study.measure", lambda artifact: {"batch_ms": 1.0})
         undraw(patch)
         real = KerasRecognizer.fit

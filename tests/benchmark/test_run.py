@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -46,6 +47,15 @@ def test_the_command_writes_a_board_and_goes_on_where_it_stopped(results, capsys
     assert json.loads(first)["n_faces"]["fit"] == pytest.approx(200, abs=3)
 
 
+def test_what_is_done_again_is_what_was_named_and_no_member_of_it(results, capsys):
+    assert run.main(["--only", "maj*", "soft_voting", "--results", str(results), "--rerun", "--dry-run"]) == 0
+    states = dict(re.findall(r"(\w+) +seed 0  (\w+)", capsys.readouterr().out))
+    assert states == {
+        **dict.fromkeys(("cnn", "hog_svm", "lbp_xgb"), "missing"),
+        **dict.fromkeys(("majority", "soft_voting"), "rerun"),
+    }
+
+
 @pytest.mark.slow
 def test_several_class_weights_are_compared(results, capsys):
     arguments = ["--only", "hog_svm", "--limit", "200", "--results", str(results)]
@@ -90,7 +100,7 @@ def test_a_dry_run_writes_nothing(results, capsys):
 def test_the_state_of_a_run_is_asked_once_and_once_at_its_turn(results, every_seed, monkeypatch):
     asked = Counter()
     state = Study.state
-    monkeypatch.setattr(Study, "state", lambda self, run, rerun: asked.update([run.seed]) or state(self, run, rerun))
+    monkeypatch.setattr(Study, "state", lambda self, run: asked.update([run.seed]) or state(self, run))
     monkeypatch.setattr("benchmark.run.tqdm", partial(tqdm, file=io.StringIO(), disable=False))
     monkeypatch.setattr(tqdm, "write", lambda *args, **kwargs: None)
     arguments = [*QUICK, "--results", str(results), "--seeds", *map(str, range(6))]
@@ -186,8 +196,8 @@ def test_a_failure_gives_1_and_the_others_their_rows(results, capsys):
 def test_an_interruption_keeps_what_is_finished_and_gives_130(results, every_seed, capsys, monkeypatch):
     execute = Study.execute
 
-    def interrupted(self, rerun):
-        yield next(execute(self, rerun))
+    def interrupted(self):
+        yield next(execute(self))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Study, "execute", interrupted)

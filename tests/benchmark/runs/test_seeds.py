@@ -39,7 +39,7 @@ def study(faces, root, *entries, seeds=(0, 1, 2)):
 def voted(faces, tmp_path_factory):
     """A study of three seeds that is done, and its records by the names of their runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.runs.study.do_alone", lambda study, run, fit: study.do(run, fit))
+        patch.setattr("benchmark.runs.study.do_alone", lambda study, run: study.do(run))
         entries = recognizers()["majority"], GUESSES, PLAIN, OF_SEEDS
         done = study(faces, tmp_path_factory.mktemp("seeds") / "kaggle", *entries)
         return done, {run.stem: record for run, _, record in done.execute()}

@@ -129,8 +129,10 @@ def test_a_recognizer_that_uses_no_validation_faces_is_fitted_once_for_both_prot
     assert second["cost"]["fit_seconds"] == first["cost"]["fit_seconds"]
     assert second["protocol"]["report"] == "PublicTest"
     assert second["test"]["confusion"] == first["valid"]["confusion"]
-    list(study.execute(rerun=True))
+    study.rerun = ["majority"]
+    list(study.execute())
     assert NoValidation.fits == 2, "--rerun fits anew"
+    study.rerun = ()
     run("course", class_weight="none")
     assert NoValidation.fits == 3, "other class weights are another fit"
     run("ferplus")
@@ -147,7 +149,7 @@ def test_what_a_record_depends_on_makes_it_stale(faces, tmp_path, monkeypatch):
     list(first.execute())
     (run,) = first.runs
     assert first.state(run) == "fresh"
-    assert first.state(run, rerun=True) == "rerun"
+    assert Study([run.entry], [0], faces, first.setting, tmp_path, rerun=["majority"]).state(run) == "rerun"
     assert make_study(faces, tmp_path, class_weight="none").state(run) == "stale"
     assert make_study(faces.limited(200), tmp_path).state(run) == "stale"
     course = Study([run.entry], [0], faces, Setting(PROTOCOLS["course"]), tmp_path)
@@ -204,8 +206,8 @@ def test_a_failure_never_takes_the_place_of_a_finished_run(faces, tmp_path):
         Entry("majority", "floor", lambda random_state: Broken(), requires=("no_such_package",)),
         Entry("majority", error="ImportError: torn"),
     ):
-        study = Study([entry], [0], faces, setting, tmp_path)
-        ((_, _, record),) = study.execute(rerun=True)
+        study = Study([entry], [0], faces, setting, tmp_path, rerun=["majority"])
+        ((_, _, record),) = study.execute()
         assert record["status"] in {"failed", "skipped"}
         assert study.store.read("majority", 0)["status"] == "ok"
 
