@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from benchmark.analysis.leaderboard import common_seeds
 from benchmark.analysis.uncertainty import as_labels, drawn_seeds
@@ -101,8 +100,8 @@ def versus_best(y: ArrayLike, predictions: Predictions, best: str) -> pd.DataFra
     counts = ["only_best_right", "only_other_right"]
     table = pd.DataFrame(rows, index=pd.Index(right, name="recognizer"), columns=[*counts, "p"])
     table = table.astype(float).convert_dtypes(convert_floating=False).astype({"p": float})
-    tested = table["p"].dropna()
-    table["p_holm"] = pd.Series(multipletests(tested, method="holm")[1] if len(tested) else [], tested.index, float)
+    tested = table["p"].dropna().sort_values()
+    table["p_holm"] = (tested * np.arange(len(tested), 0, -1)).cummax().clip(upper=1)
     table["distinguishable"] = table["p_holm"] < ALPHA
     n_faces, differing = len(as_labels(y)), table[counts].sum(axis=1, skipna=False).astype(float)
     table["detectable"] = [detectable_difference(n_faces, number / n_faces) for number in differing]

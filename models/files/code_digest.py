@@ -8,9 +8,10 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from models.files.code_reader import PACKAGES, CodeReader
+from models.files.code_reader import PACKAGES, CodeReader, Stamp, stamp
 
 ROOT = Path(__file__).resolve().parents[2]
+_known: dict[tuple[str, Path | None], tuple[dict[Path, Stamp], str]] = {}
 
 
 def code_digest(module: str) -> str:
@@ -31,8 +32,16 @@ def code_digest(module: str) -> str:
     str
         Of a module without a source file another one at every call: its results are never fresh.
     """
-    code = sorted({_dump(node) for _, node in CodeReader(module).used()})
-    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16] if code else secrets.token_hex(8)
+    reader = CodeReader(module)
+    key = module, reader.path(module)
+    files, digest = _known.get(key, ({}, ""))
+    if not files or any(stamp(path) != before for path, before in files.items()):
+        code = sorted({_dump(node) for _, node in reader.used()})
+        if not code:
+            return secrets.token_hex(8)
+        digest = hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
+        _known[key] = reader.files, digest
+    return digest
 
 
 def reached(module: str) -> set[str]:

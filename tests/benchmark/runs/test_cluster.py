@@ -83,10 +83,10 @@ def statuses(runs):
 def test_the_runs_of_all_studies_are_one_list_the_longest_first(study, answer):
     client = Client({"a": answer})
     studies = [study([0], "short"), study([1], "long")]
-    there = Cluster(client, studies, False, [{"majority": 1.0}, {"majority": 2.0}])
+    there = Cluster(client, studies, [{"majority": 1.0}, {"majority": 2.0}])
     assert [statuses(there.execute(each)) for each in studies] == [["ok"], ["ok"]]
     assert client.sent == [("a", 1), ("a", 0)]
-    assert statuses(Cluster(client, studies, False, [{}, {}]).execute(studies[0])) == ["ok"]
+    assert statuses(Cluster(client, studies, [{}, {}]).execute(studies[0])) == ["ok"]
     assert len(client.sent) == 2, "what is fresh is not sent"
 
 
@@ -95,14 +95,14 @@ def test_a_worker_that_cannot_be_used_is_named_and_given_nothing(study, answer, 
         {"other": "its code is not that of this job", "bare": ModuleNotFoundError("No module"), "a": answer}
     )
     there = study()
-    assert statuses(Cluster(client, [there], False, [{}]).execute(there)) == ["ok", "ok"]
+    assert statuses(Cluster(client, [there], [{}]).execute(there)) == ["ok", "ok"]
     assert {address for address, _ in client.sent} == {"a"}
     said = capsys.readouterr().err
     assert "note: without other: its code is not that of this job: install the same there, and start it again" in said
     assert said.count("note: without bare: No module") == 1
     client, there = Client({"a": answer}, numpy="1"), study([2])
     with pytest.raises(StudyError, match="no worker can be used: start some with: dask worker"):
-        list(Cluster(client, [there], False, [{}]).execute(there))
+        list(Cluster(client, [there], [{}]).execute(there))
     assert "note: without a: numpy 1 where it is 2 here: install the same there" in capsys.readouterr().err
     assert not client.sent
 
@@ -123,7 +123,7 @@ def test_the_run_of_a_lost_worker_is_done_by_one_that_joins(study, answer):
 
     client.workers["a"] = die
     there = study([0])
-    assert statuses(Cluster(client, [there], False, [{}]).execute(there)) == ["ok"]
+    assert statuses(Cluster(client, [there], [{}]).execute(there)) == ["ok"]
     assert client.sent == [("a", 0), ("b", 0)]
 
 
@@ -136,13 +136,13 @@ def test_a_run_that_ends_every_worker_is_a_failed_one(study):
 
     client.workers["a"] = die
     there = study([0])
-    ((_, _, record),) = Cluster(client, [there], False, [{}]).execute(there)
+    ((_, _, record),) = Cluster(client, [there], [{}]).execute(there)
     assert record["status"] == "failed" and "3 workers were lost" in record["error"]
 
 
 def test_a_lost_scheduler_ends_the_job_with_the_fix(study, answer, monkeypatch):
     client, there = Client({"a": answer}), study()
-    runs = Cluster(client, [there], False, [{}]).execute(there)
+    runs = Cluster(client, [there], [{}]).execute(there)
     assert next(runs)[2]["status"] == "ok"
 
     def lost():
@@ -157,8 +157,9 @@ def test_a_lost_scheduler_ends_the_job_with_the_fix(study, answer, monkeypatch):
 def test_a_run_that_fails_there_never_takes_the_place_of_a_finished_one(study):
     there = study([0])
     assert statuses(there.execute()) == ["ok"]
+    there.rerun = ["majority"]
     client = Client({"a": lambda *_: MemoryError("too much")})
-    ((_, _, record),) = Cluster(client, [there], True, [{}]).execute(there)
+    ((_, _, record),) = Cluster(client, [there], [{}]).execute(there)
     assert record["status"] == "failed" and "MemoryError" in record["error"]
     assert there.store.records()[0]["status"] == "ok"
 
@@ -166,7 +167,7 @@ def test_a_run_that_fails_there_never_takes_the_place_of_a_finished_one(study):
 def test_a_run_of_another_job_is_left_to_it(study, answer):
     client, there = Client({"a": answer}), study()
     with there.store.lock("majority", 0).acquire():
-        job = Cluster(client, [there], False, [{}])
+        job = Cluster(client, [there], [{}])
     assert statuses(job.execute(there)) == ["ok", "ok"]
     assert client.sent == [("a", 1)]
     with there.store.lock("majority", 1).acquire(blocking=False):
