@@ -22,6 +22,7 @@ QUICK = {
     "cnn": {"epochs": 2, "batch_size": 16},
     "cnn_aug": {"epochs": 2, "batch_size": 16},
     "cnn_deep": {"epochs": 1},
+    "hog_svm": {"pixels_per_cell": 12},
     "lbp_xgb": {"n_estimators": 5},
     "patch_svm": {"patch_size": 9, "n_words": 20},
 }

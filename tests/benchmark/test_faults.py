@@ -27,7 +27,7 @@ from models.files.arrays import read_arrays
 from models.registry import Entry, recognizers
 
 ROOT = Path(__file__).parents[2]
-CLASSICAL = ["--only", "majority", "hog_svm", "--limit", "100"]
+CLASSICAL = ["--only", "majority", "hog_svm", "--limit", "100", "--set", "hog_svm.pixels_per_cell=12"]
 FOLDER = Path("synthetic", "kaggle-limit100")
 NETWORK = ["--only", "cnn_aug", "--limit", "100", "--set"]
 
@@ -253,14 +253,14 @@ def test_without_space_it_says_so_and_loses_nothing(tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    process = start(["--only", "majority", "hog_svm", "--limit", "100"], tmp_path, preexec_fn=limited)
+    process = start(CLASSICAL, tmp_path, preexec_fn=limited)
     _, errors = process.communicate()
     assert process.returncode == 2, errors
     assert errors.splitlines()[-1].startswith("error: ") and "free some space" in errors
     assert "Traceback" not in errors
     assert unharmed(root) == before
     assert not list(tmp_path.glob("**/*.tmp")) + list(tmp_path.glob("**/*.partial.*"))
-    do(["--only", "majority", "hog_svm", "--limit", "100"], tmp_path)
+    do(CLASSICAL, tmp_path)
     assert set(unharmed(root)) == {"majority", "hog_svm"}
 
 
@@ -291,7 +291,7 @@ def test_a_disk_that_takes_no_more_is_said_and_what_is_on_it_stays(fault, small_
         assert shutil.disk_usage(small_disk).free == 0
     else:
         subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    process = start(["--only", "majority", "hog_svm", "--limit", "100"], small_disk)
+    process = start(CLASSICAL, small_disk)
     _, errors = process.communicate()
     assert process.returncode == 2, errors
     assert errors.splitlines()[-1].startswith("error: ") and "choose --results DIR" in errors
@@ -300,13 +300,14 @@ def test_a_disk_that_takes_no_more_is_said_and_what_is_on_it_stays(fault, small_
     if fault == "read-only":
         subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     filler.unlink(missing_ok=True)
-    do(["--only", "majority", "hog_svm", "--limit", "100"], small_disk)
+    do(CLASSICAL, small_disk)
     assert set(unharmed(root)) == {"majority", "hog_svm"}
 
 
 def test_a_results_folder_that_is_deleted_meanwhile_comes_back(faces, tmp_path):
     entries = [recognizers()[name] for name in ("majority", "hog_svm")]
-    study = Study(entries, [0], faces.limited(150), Setting(PROTOCOLS["kaggle"]), tmp_path / "kaggle")
+    setting = Setting(PROTOCOLS["kaggle"], overrides={"hog_svm": {"pixels_per_cell": 12}})
+    study = Study(entries, [0], faces.limited(150), setting, tmp_path / "kaggle")
     runs = study.execute()
     next(runs)
     for path in sorted((tmp_path / "kaggle").glob("**/*"), reverse=True):

@@ -23,7 +23,7 @@ from models.networks.keras_recognizer import KerasRecognizer
 from tests.without_figures import undraw
 
 OTHERS = [{"contempt": 9}, {"unknown": 9}, {"NF": 10}, {"anger": 5, "fear": 5}]
-QUICK = ["--set", "cnn.epochs=1", "cnn.batch_size=32"]
+QUICK = ["--set", "cnn.epochs=1", "cnn.batch_size=32", "hog_svm.pixels_per_cell=12"]
 
 
 def votes_on(label, number):
@@ -132,8 +132,8 @@ def test_other_commands_take_the_votes_too(made, files, capsys, tmp_path):
     assert records["majority"]["data_fingerprint"] == dataset.fingerprint and "majority" in models
     assert data_main(["describe", *files, "--figure", str(tmp_path / "a.png")]) == 0
     assert "Left out: 4 of" in capsys.readouterr().out
-    arguments = ["hog_svm", "--trials", "1", "--protocol", "ferplus", "--results", str(tmp_path)]
-    assert tune.main([*arguments, *files]) == 0
+    arguments = ["hog_svm", "--set", "pixels_per_cell=12", "--trials", "1", "--results", str(tmp_path)]
+    assert tune.main([*arguments, "--protocol", "ferplus", *files]) == 0
     assert f"--protocol ferplus --ferplus {votes[1]}" in capsys.readouterr().out
 
 

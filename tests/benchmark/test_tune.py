@@ -119,7 +119,7 @@ def test_trials_of_other_code_are_not_taken_up(study, tmp_path, capsys):
 
 def test_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("FER2013", raising=False)
-    arguments = ["hog_svm", "--limit", "70", "--set", "orientations=9", "--results", str(tmp_path), "--trials"]
+    arguments = ["hog_svm", "--limit", "70", "--set", "pixels_per_cell=12", "--results", str(tmp_path), "--trials"]
     assert tune.main([*arguments, "2"]) == 0
     capsys.readouterr()
     assert tune.main([*arguments, "3"]) == 0
@@ -131,7 +131,7 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
     assert command[:5] == ["python", "-m", "benchmark.run", "--only", "hog_svm"]
     made = parse_overrides(command[6:], recognizers())["hog_svm"]
     assert set(made) == {*recognizers()["hog_svm"].space}
-    assert made["orientations"] == 9 and isinstance(made["C"], float)
+    assert made["pixels_per_cell"] == 12 and isinstance(made["C"], float)
     HogSVM(**made)
 
 

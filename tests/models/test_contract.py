@@ -1,5 +1,7 @@
 """What every recognizer of the registry promises, on synthetic faces."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
@@ -16,6 +18,7 @@ from models.artifacts import save_load as artifacts
 from models.artifacts.formats import COPY_SUFFIXES, HDF5, SKOPS
 from models.calibration import apply_temperature, best_temperature
 from models.networks.cpu import has_bfloat16
+from models.parts.patch_codebook import PatchCodebook
 from models.registry import recognizers, run_of
 
 pytestmark = pytest.mark.trains
@@ -28,13 +31,14 @@ QUICK = {
     "cnn": {"epochs": 3, "batch_size": 8},
     "cnn_aug": {"epochs": 3, "batch_size": 8},
     "cnn_deep": {"epochs": 1, "batch_size": 32},
+    "hog_svm": {"pixels_per_cell": 12},
     "lbp_xgb": {"n_estimators": 40},
     "patch_svm": {"patch_size": 9, "n_words": 20},
 }
 ENOUGH = {
-    "cnn": {"epochs": 8, "batch_size": 4, "ema_epochs": 0.5},
-    "cnn_aug": {"epochs": 8, "batch_size": 4},
-    "cnn_deep": {"epochs": 30, "batch_size": 4},
+    "cnn": {"epochs": 5, "batch_size": 4, "ema_epochs": 0.5},
+    "cnn_aug": {"epochs": 6, "batch_size": 4},
+    "cnn_deep": {"epochs": 16, "batch_size": 4},
 }
 SINGLE = [name for name, entry in ENTRIES.items() if not entry.members]
 
@@ -108,6 +112,13 @@ class Saved(dict):
             card = artifacts.save(self.fitted[stem], self.folder, stem, {"recognizer": name})
         self[stem] = self.folder / card["artifact"]
         return self[stem]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_patches():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.recognizers.patch_svm.PatchCodebook", partial(PatchCodebook, n_patches=10_000))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,8 @@ def crops(faces, tmp_path):
 def trained(faces, tmp_path_factory):
     root = tmp_path_factory.mktemp("trained") / "fer2013" / "kaggle"
     entries = [recognizers()[name] for name in ("majority", "hog_svm")]
-    study = Study(entries, [0], faces.limited(150), Setting(PROTOCOLS["kaggle"]), root)
+    setting = Setting(PROTOCOLS["kaggle"], overrides={"hog_svm": {"pixels_per_cell": 12}})
+    study = Study(entries, [0], faces.limited(150), setting, root)
     assert [record["status"] for _, _, record in study.execute()] == ["ok", "ok"]
     return root.parents[1]
 
