@@ -157,6 +157,17 @@ def test_a_module_in_one_file_counts_with_what_lies_beside_it(tmp_path, monkeypa
     assert source.code_digest("lonely_recipe") != before
 
 
+def test_the_same_name_elsewhere_is_other_code(tmp_path, monkeypatch):
+    digests = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "twin_recipe.py").write_text(f"def mine():\n    return {number}\n")
+        monkeypatch.syspath_prepend(folder)
+        digests.append(source.code_digest("twin_recipe"))
+    assert digests[0] != digests[1]
+
+
 def test_a_package_that_imports_its_compiled_module_from_itself_has_a_digest(package):
     module, folder, edit = package
     edit("recipe", "from models.registry", f"from {folder.name} import _compiled\nfrom models.registry")
