@@ -27,7 +27,7 @@ from models.files.arrays import read_arrays
 from models.registry import Entry, recognizers
 
 ROOT = Path(__file__).parents[2]
-CLASSICAL = ["--only", "majority", "hog_svm", "--limit", "100", "--set", "hog_svm.pixels_per_cell=12"]
+CLASSICAL = ["--only", "majority", "hog_svm", "--limit", "100"]
 FOLDER = Path("synthetic", "kaggle-limit100")
 NETWORK = ["--only", "cnn_aug", "--limit", "100", "--set"]
 
