@@ -126,6 +126,7 @@ def test_the_documents_show_the_tables(tmp_path, derived):
         assert_same(copy, document)
 
 
+@pytest.mark.slow
 def test_no_score_is_lower_than_the_last_versions_without_a_reason(derived):
     released = pd.read_csv(ROOT / "results" / "fer2013" / RELEASES, dtype={"version": str})
     last = released["version"].iloc[-1]

@@ -47,6 +47,7 @@ def test_blurred_faces_are_told_from_sharp_ones(crop):
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_hardly_any_face_of_fer2013_is_blurred():
     crops = load_dataset()["PublicTest"].sample(1000).X.reshape(-1, 48, 48)
     assert np.mean([doubts(None, crop) == ["blurred"] for crop in crops]) < 0.01

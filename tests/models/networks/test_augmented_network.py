@@ -60,7 +60,15 @@ def fit_averaged(split, **params):
     return network.fit(X, y, validation=(X[:10], y[:10]))
 
 
-@pytest.mark.parametrize("fit", [pytest.param(fit_averaged, marks=pytest.mark.slow), fitted])
+@pytest.mark.parametrize(
+    ("fit", "precision"),
+    [
+        (fitted, "float32"),
+        pytest.param(fitted, "mixed_bfloat16", marks=pytest.mark.slow),
+        pytest.param(fit_averaged, "float32", marks=pytest.mark.slow),
+        pytest.param(fit_averaged, "mixed_bfloat16", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_training_ends_with_the_same_weights(split, tmp_path, monkeypatch, fit, precision):
     monkeypatch.setenv("FER_BENCHMARK_CACHE", str(tmp_path / "undisturbed"))
     undisturbed = fit(split, precision=precision)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.trains
 @pytest.fixture(scope="module", params=[pytest.param("cnn", marks=pytest.mark.slow), "cnn_aug"])
 def saved(request, faces, tmp_path_factory):
     kind = {"cnn": CNN, "cnn_aug": AugmentedCNN}[request.param]
-    train, valid = faces["Training"], faces["PublicTest"]
+    train, valid = faces.limited(160)["Training"], faces["PublicTest"]
     network = kind(epochs=3, precision="float32").fit(train.X, train.y, validation=(valid.X, valid.y))
     folder = tmp_path_factory.mktemp("models")
     card = artifacts.save(network, folder, request.param, {"recognizer": request.param})
