@@ -101,6 +101,7 @@ def versus_best(y: ArrayLike, predictions: Predictions, best: str) -> pd.DataFra
     table = pd.DataFrame(rows, index=pd.Index(right, name="recognizer"), columns=[*counts, "p"])
     table = table.astype(float).convert_dtypes(convert_floating=False).astype({"p": float})
     tested = table["p"].dropna().sort_values()
+    # Not by statsmodels, whose Holm collects garbage each time: half a second where TensorFlow is loaded.
     table["p_holm"] = (tested * np.arange(len(tested), 0, -1)).cummax().clip(upper=1)
     table["distinguishable"] = table["p_holm"] < ALPHA
     n_faces, differing = len(as_labels(y)), table[counts].sum(axis=1, skipna=False).astype(float)

@@ -243,7 +243,9 @@ def do_there(run: Run, setting: Setting, code: dict[str, str], data: Dataset) ->
     """Do a run on a worker, in a process that ends once nobody waits for it; return its record and its files."""
     task = get_worker().state.tasks[get_worker().get_current_task()]
     with TemporaryDirectory() as folder:
-        study = Study([run.entry], [run.seed], data, setting, Path(folder), True, code, rerun=[run.entry.name])
+        study = Study(
+            [run.entry], [run.seed], data, setting, Path(folder), alone=True, code=code, rerun=[run.entry.name]
+        )
         record = do_alone(study, run, is_wanted=lambda: task.state == "executing")
         paths = [path for path in Path(folder).rglob("*") if path.is_file()]
         return record, {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

@@ -11,6 +11,7 @@ from typing import Any
 from models.files.code_reader import PACKAGES, CodeReader, Stamp, stamp
 
 ROOT = Path(__file__).resolve().parents[2]
+# By a module and its file: the files that its digest was read from, and the digest.
 _known: dict[tuple[str, Path | None], tuple[dict[Path, Stamp], str]] = {}
 
 
