@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,7 +19,7 @@ from benchmark.data.options import load_data
 from benchmark.data.protocol import CLASS_WEIGHTS, FERPLUS, PROTOCOLS, Setting
 from benchmark.runs.expected_time import REFERENCE_FOLDER, cheapest_first, expected_seconds, in_words, too_many_faces
 from benchmark.runs.interruption import caught, until_stopped
-from benchmark.runs.options import UsageError, build_parser, parse_overrides, select, without_gpu_only
+from benchmark.runs.options import UsageError, build_parser, matching, parse_overrides, select, without_gpu_only
 from benchmark.runs.record_store import Record, Store
 from benchmark.runs.run_list import Run
 from benchmark.runs.study import Study, StudyError
@@ -64,7 +63,8 @@ def _main(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
-    entries = select(known, ["*"] if args.all else args.only)
+    patterns = ["*"] if args.all else args.only
+    entries, rerun = select(known, patterns), matching(known, patterns) if args.rerun else set()
     overrides = parse_overrides(args.set, known)
     protocol = PROTOCOLS[args.protocol]
     data = load_data(args, args.limit, protocol.labels)
@@ -75,7 +75,7 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
     # The balanced one comes last: what is derived for it compares it with the others.
     schemes = sorted(dict.fromkeys(args.class_weight), key=lambda scheme: scheme == CLASS_WEIGHTS[0])
     settings = [Setting(protocol, scheme, args.limit, overrides) for scheme in schemes]
-    studies, states, seconds = zip(*(_study(args, entries, data, setting) for setting in settings), strict=True)
+    studies, states, seconds = zip(*(_study(args, entries, data, setting, rerun) for setting in settings), strict=True)
     if args.dry_run:
         for study, state in zip(studies, states, strict=True):
             _print_states(args, study, state)
@@ -91,7 +91,7 @@ def _run(args: argparse.Namespace, known: Mapping[str, Entry]) -> int:
 
 
 def _study(
-    args: argparse.Namespace, entries: Sequence[Entry], data: Dataset, setting: Setting
+    args: argparse.Namespace, entries: Sequence[Entry], data: Dataset, setting: Setting, rerun: Collection[str]
 ) -> tuple[Study, list[str], dict[str, float]]:
     """Return the study of a setting, the state of each of its runs, and how long they are expected to take."""
     root = Path(args.results) / data.name / setting.folder
@@ -100,8 +100,6 @@ def _study(
         print(f"note: {root} holds runs on other data ({', '.join(others)}); new runs replace them", file=sys.stderr)
     results, faces = Path(args.results), len(data[setting.protocol.fit])
     seconds = expected_seconds([root, results / REFERENCE_FOLDER], faces)
-    names = [entry.name for entry in entries]
-    rerun = {name for pattern in args.only or ["*"] for name in fnmatch.filter(names, pattern)} if args.rerun else ()
     study = Study(cheapest_first(entries, seconds), args.seeds, data, setting, root, alone=True, rerun=rerun)
     states = [study.state(run) for run in study.runs]
     unfinished = {run.entry.name: run.entry for run in _unfinished(study, states)}

@@ -71,8 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
-    """Return the entries whose names match, with the members of the ensembles among them, in the registry's order."""
+def matching(known: Mapping[str, Entry], patterns: Sequence[str]) -> set[str]:
+    """Return the names that match; a pattern that none matches is an error."""
     chosen: set[str] = set()
     for pattern in patterns:
         names = fnmatch.filter(known, pattern)
@@ -80,6 +80,12 @@ def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
             near = difflib.get_close_matches(pattern, known, cutoff=0.4) or list(known)
             raise UsageError(f"no recognizer {pattern!r}; did you mean {' or '.join(near)}? --list shows all")
         chosen.update(names)
+    return chosen
+
+
+def select(known: Mapping[str, Entry], patterns: Sequence[str]) -> list[Entry]:
+    """Return the entries whose names match, with the members of the ensembles among them, in the registry's order."""
+    chosen = matching(known, patterns)
     members = {run_of(member)[0] for name in chosen for member in known[name].members}
     return [entry for name, entry in known.items() if name in chosen | members]
 

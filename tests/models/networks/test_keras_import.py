@@ -87,6 +87,13 @@ def test_any_configuration_file_of_keras_gives_the_same(saved, tmp_path, content
     np.testing.assert_array_equal(proba, load(saved).predict_proba(FACES), said)
 
 
+@pytest.mark.slow
+def test_tensorflow_imported_first_changes_no_more_than_rounding(saved, tmp_path):
+    """Without oneDNN, on a processor for which it has to be asked for."""
+    proba, said = predicted(saved, tmp_path, f"import tensorflow\n{PREDICT}")
+    np.testing.assert_allclose(proba, load(saved).predict_proba(FACES), rtol=0, atol=1e-6, err_msg=said)
+
+
 @pytest.mark.parametrize(("backend", "words"), [("openvino", "pip install openvino"), ("nonsense", "KERAS_")])
 def test_a_backend_that_is_not_there_is_named(saved, tmp_path, backend, words):
     _, said = predicted(saved, tmp_path, KERAS_BACKEND=backend)
