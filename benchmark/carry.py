@@ -24,7 +24,6 @@ from benchmark.data.options import add_data_options
 from benchmark.data.protocol import PROTOCOLS, labels_of
 from benchmark.runs.fit import calibration_record
 from benchmark.runs.freshness import run_digest
-from benchmark.runs.latency import measure
 from benchmark.runs.metrics import evaluate
 from benchmark.runs.options import UsageError, parse_overrides
 from benchmark.runs.record_store import Probabilities, Record, Store
@@ -80,7 +79,7 @@ def carry(
     evidence = "; ".join([evidence, *changes])
     if params.keys() != find_recognizer(name).make().get_params().keys():
         raise DataError(f"{root}: {name} has other parameters now: run it again, or name them with --set and --rename")
-    temperature, cost = record.get("calibration", {}).get("temperature", 1.0), dict(record["cost"])
+    temperature = record.get("calibration", {}).get("temperature", 1.0)
     before = {split: apply_temperature(getattr(recorded, split), 1 / temperature) for split in ("valid", "test")}
     artifact = root / "models" / record["artifact"]
     if artifact.is_file():
@@ -99,17 +98,15 @@ def carry(
         card = read_card(artifact)
         now = {"params": params, "temperature": temperature, "valid": scores["valid"], "protocol": _protocol(record)}
         write_json(artifact.with_suffix(".json"), {**card, **now})
-        cost["ms_per_face"] = measure(artifact)["batch_ms"]
     entry = {"digest": record["digest"], "commit": _commit(), "reason": reason, "evidence": evidence}
-    new = {
+    new: Record = {
         **record,
         "params": params,
         "protocol": _protocol(record),
         **scores,
-        "cost": cost,
         "calibration": calibration_record(probabilities, temperature),
+        "carried": [*record.get("carried", ()), entry],
     }
-    new |= {"carried": [*record.get("carried", ()), entry]}
     return Store(root).write(
         {**new, "digest": run_digest(new, code_digest(find_recognizer(name).module))}, probabilities
     )
